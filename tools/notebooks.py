@@ -1,0 +1,138 @@
+"""What the runner and the checks both know about the course's notebooks."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from nbdev.config import get_config
+from nbdev.test import nb_test_cells
+
+ROOT = Path(__file__).resolve().parents[1]
+NBS = ROOT / "nbs"
+
+# fastprogress draws its bars as HTML; the results table that remains after the last update has no bar in it.
+_BAR = re.compile(r"<progress\b|<style>\s*progress\b")
+_WARNING = re.compile(r"\b\w*Warning: ")
+_MACHINE_PATH = re.compile(r"(?<![\w./:-])(?:/(?:root|home|Users|tmp|private|var/folders)/|[A-Z]:\\+Users\\+)")
+
+
+def in_order(folder):
+    "The notebooks of `folder` as they are read: the numbered chapters, the appendices, the front page"
+    notebooks = (path for path in Path(folder).glob("*.ipynb") if path.stem[0] not in "_.")
+    return sorted(notebooks, key=lambda path: (path.stem == "index", not path.stem[0].isdigit(), path.stem))
+
+
+def read(path):
+    "The notebook at `path`, as the plain JSON that is stored"
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def evaluated(path):
+    "Positions of the cells that `nbdev-test` would run in the notebook at `path`"
+    flags = get_config(ROOT).tst_flags.split()
+    return [cell.idx_ for cell in nb_test_cells(path, skip_flags=flags) if cell.source.strip()]
+
+
+def tidy_outputs(outputs):
+    "`outputs` as a reader should find them: neighbouring streams merged, no progress bars"
+    merged = []
+    for output in outputs:
+        # fastprogress adds its table's HTML once more, as a block of Markdown source.
+        if "fastprogress" in _text(output.get("data", {}).get("text/html", "")):
+            output["data"].pop("text/markdown", None)
+        if merged and output["output_type"] == "stream" and merged[-1].get("name") == output["name"]:
+            merged[-1]["text"] += output["text"]
+        elif not _is_bar(output):
+            merged.append(output)
+    for output in merged:
+        if output["output_type"] == "stream":
+            output["text"] = _without_progress(output["text"])
+    return [output for output in merged if output["output_type"] != "stream" or output["text"].strip()]
+
+
+def _is_bar(output):
+    "Is `output` a progress bar, its style sheet, or the empty HTML left where a bar was taken away?"
+    html = output.get("data", {}).get("text/html")
+    return html is not None and (not html.strip() or bool(_BAR.search(html)))
+
+
+def _without_progress(text):
+    "`text` without the lines that a console progress bar drew over with carriage returns"
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line for line in lines if "\r" not in line)
+
+
+def cell_name(cells, i):
+    "How messages name the cell at position `i`: its number, counted from 1, and its first line of code"
+    lines = [line.strip() for line in _text(cells[i]["source"]).splitlines()]
+    code = (line for line in lines if line and not line.startswith("#|"))
+    return f"cell {i + 1} ({next(code, 'empty')})"
+
+
+def fingerprint(nb, positions):
+    """Hash of the sources at `positions`, in order, and of the kinds of output each one has.
+
+    `nbdev-clean` removes execution counts, so this is what tells a notebook that was run whole, in order and as it
+    stands from one that was edited, reordered or partly run afterwards.
+    """
+    cells = [nb["cells"][i] for i in positions]
+    facts = [(_text(cell["source"]), [output["output_type"] for output in cell["outputs"]]) for cell in cells]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def sign(nb, positions):
+    "Record in `nb` that the cells at `positions` have just been run in order"
+    # nbdev-clean keeps the metadata's `nbdev` entry, and nbdev ignores names there that it does not know.
+    nb["metadata"].setdefault("nbdev", {})["executed"] = fingerprint(nb, positions)
+
+
+def stored_problems(path):
+    "What keeps the notebook at `path` from being stored as executed: empty if nothing does"
+    nb, positions = read(path), evaluated(path)
+    cells = nb["cells"]
+    problems = [
+        f"{cell_name(cells, i)}: its source is not a list of lines"
+        for i, cell in enumerate(cells)
+        if not isinstance(cell["source"], list)
+    ]
+    if nb["metadata"].get("nbdev", {}).get("executed") != fingerprint(nb, positions):
+        problems.append(f"not stored as it was last run: make execute NB={Path(path).stem}")
+    return problems + output_problems(nb)
+
+
+def output_problems(nb):
+    "Errors, warnings and paths of the machine it ran on, among the outputs of `nb`"
+    cells = nb["cells"]
+    return [
+        f"{cell_name(cells, i)}: {problem}"
+        for i, cell in enumerate(cells)
+        for output in cell.get("outputs", [])
+        for problem in _problems(output)
+    ]
+
+
+def _problems(output):
+    "What should not be in one stored `output`"
+    if output["output_type"] == "error":
+        yield f"error output {output['ename']}: {output['evalue']}"
+        return
+    text = output_text(output)
+    if output.get("name") == "stderr":
+        yield f"text on stderr: {text.strip()[:100]}"
+    elif _WARNING.search(text):
+        yield "a warning is stored"
+    found = _MACHINE_PATH.search(text) or re.search(re.escape(str(ROOT)), text)
+    if found:
+        yield f"a path of the machine it ran on: {text[found.start() : found.start() + 60].splitlines()[0]}"
+
+
+def output_text(output):
+    "All text of one output, of a stream or of its textual representations"
+    texts = [output.get("text", "")] + [v for k, v in output.get("data", {}).items() if k.startswith("text/")]
+    return "\n".join(_text(text) for text in texts)
+
+
+def _text(lines):
+    "A notebook's text, which is stored as a string or as a list of lines"
+    return lines if isinstance(lines, str) else "".join(lines)
