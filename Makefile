@@ -6,8 +6,8 @@ RUN    := $(BIN)/python
 STAMP  := $(VENV)/.installed
 NB     ?=
 
-# fastai 2.8 still calls torch.jit.script; torch's warning about it tells a reader nothing.
-export PYTHONWARNINGS := ignore:`torch.jit.script` is deprecated:FutureWarning
+# As in tools/run_course.py: torch's warning about fastai's use of torch.jit.script tells a reader nothing.
+lab: export PYTHONWARNINGS := ignore:`torch.jit.script` is deprecated:FutureWarning
 
 .DEFAULT_GOAL := help
 .PHONY: help course execute test export site lab serve clean

@@ -86,7 +86,10 @@ def kernel_environment():
     "The environment of every kernel: like the user's, without what would change the stored outputs"
     profile = COURSE.parent / "ipython"
     profile.mkdir(parents=True, exist_ok=True)
-    env = {**os.environ, "PYTHONHASHSEED": "0", "IPYTHONDIR": str(profile)}
+    # fastai 2.8 still calls torch.jit.script; torch's warning about it tells a reader nothing.
+    quiet = "ignore:`torch.jit.script` is deprecated:FutureWarning"
+    own = {"PYTHONHASHSEED": "0", "IPYTHONDIR": str(COURSE.parent / "ipython"), "PYTHONWARNINGS": quiet}
+    env = {**os.environ, **own}
     env.pop("MPLBACKEND", None)  # ipykernel then draws figures inline
     return env
 
