@@ -10,7 +10,7 @@ NB     ?=
 lab: export PYTHONWARNINGS := ignore:`torch.jit.script` is deprecated:FutureWarning
 
 .DEFAULT_GOAL := help
-.PHONY: help course execute test export site lab serve clean
+.PHONY: help course execute test export bench site lab serve clean
 
 help: ## list these targets
 	@echo "make TARGET, where TARGET is one of"
@@ -34,8 +34,12 @@ test: $(STAMP) ## check everything: notebooks, library, site, wheel, workflows, 
 	@$(RUN) tools/check.py
 
 export: $(STAMP) ## write the library from the notebooks, and clean the notebooks
+	$(RUN) tools/notebooks.py
 	$(BIN)/nbdev-export
 	$(BIN)/nbdev-clean
+
+bench: $(STAMP) ## time our recipes against their peers (20 minutes); results go to benchmarks/
+	$(RUN) tools/bench.py
 
 site: $(STAMP) ## build the site from the stored notebooks into _docs/
 	$(RUN) tools/build_site.py

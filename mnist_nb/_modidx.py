@@ -88,4 +88,12 @@ d = { 'settings': { 'branch': 'main',
                                                                                  'mnist_nb/settings.py'),
                                    'mnist_nb.settings._read_ini': ('settings.html#_read_ini', 'mnist_nb/settings.py'),
                                    'mnist_nb.settings.find_settings': ('settings.html#find_settings', 'mnist_nb/settings.py'),
-                                   'mnist_nb.settings.load_settings': ('settings.html#load_settings', 'mnist_nb/settings.py')}}}
+                                   'mnist_nb.settings.load_settings': ('settings.html#load_settings', 'mnist_nb/settings.py')},
+            'mnist_nb.speed': { 'mnist_nb.speed.Recipe': ('speed.html#recipe', 'mnist_nb/speed.py'),
+                                'mnist_nb.speed._order': ('speed.html#_order', 'mnist_nb/speed.py'),
+                                'mnist_nb.speed.as_input': ('speed.html#as_input', 'mnist_nb/speed.py'),
+                                'mnist_nb.speed.load_benchmark': ('speed.html#load_benchmark', 'mnist_nb/speed.py'),
+                                'mnist_nb.speed.pooled_first': ('speed.html#pooled_first', 'mnist_nb/speed.py'),
+                                'mnist_nb.speed.random_affine': ('speed.html#random_affine', 'mnist_nb/speed.py'),
+                                'mnist_nb.speed.recipe_probs': ('speed.html#recipe_probs', 'mnist_nb/speed.py'),
+                                'mnist_nb.speed.train_recipe': ('speed.html#train_recipe', 'mnist_nb/speed.py')}}}

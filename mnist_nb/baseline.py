@@ -7,7 +7,7 @@ Docs: https://mnist-nb.github.io/mnist_nb/baseline.html.md"""
 # %% auto #0
 __all__ = ['METRICS', 'mean_images', 'mse', 'l1', 'as_vectors', 'TemplateClassifier', 'accuracy_interval']
 
-# %% ../nbs/02_baseline.ipynb #c003
+# %% ../nbs/02_baseline.ipynb #c004
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from .data import check_images
 
-# %% ../nbs/02_baseline.ipynb #c015
+# %% ../nbs/02_baseline.ipynb #c016
 def mean_images(
     images:np.ndarray,  # uint8 [n, 28, 28]
     labels:np.ndarray,  # integers [n]
@@ -28,7 +28,7 @@ def mean_images(
     if missing: raise ValueError(f'expected at least one image of each digit, got none of {missing}')
     return np.stack([images[labels == d].mean(0)/255 for d in digits])
 
-# %% ../nbs/02_baseline.ipynb #c023
+# %% ../nbs/02_baseline.ipynb #c024
 def mse(
     a:np.ndarray,    # [..., pixels]
     b:np.ndarray,    # [..., pixels]: the same shape, or one that NumPy broadcasts to it
@@ -43,14 +43,14 @@ def l1(
     "Mean absolute difference over the last axis."
     return np.abs(a - b).mean(-1)
 
-# %% ../nbs/02_baseline.ipynb #c028
+# %% ../nbs/02_baseline.ipynb #c029
 def as_vectors(
     images:np.ndarray,  # uint8 [n, 28, 28]
 ) -> np.ndarray:        # float32 [n, 784], from 0 to 1
     "Write each image as one row of numbers. `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."
     return check_images(images).reshape(len(images), -1)/np.float32(255)
 
-# %% ../nbs/02_baseline.ipynb #c039
+# %% ../nbs/02_baseline.ipynb #c041
 METRICS = {'mse': mse, 'l1': l1}
 
 class TemplateClassifier(ClassifierMixin, BaseEstimator):
@@ -88,7 +88,7 @@ class TemplateClassifier(ClassifierMixin, BaseEstimator):
         nearest = self.distances(X).argmin(1)
         return self.classes_[nearest]
 
-# %% ../nbs/02_baseline.ipynb #c056
+# %% ../nbs/02_baseline.ipynb #c058
 def accuracy_interval(
     n_correct:int,      # right answers
     n:int,              # all answers

@@ -9,7 +9,7 @@ __all__ = ['MEAN', 'STD', 'ROW', 'as_batch', 'MnistCNN', 'layer_table', 'holdout
            'RowsDL', 'pick_device', 'memory_dataloaders', 'train_cnn', 'predict_probs', 'save_weights', 'load_cnn',
            'load_card', 'recipe', 'versions']
 
-# %% ../nbs/03_cnn.ipynb #c003
+# %% ../nbs/03_cnn.ipynb #c004
 import json
 import platform
 from importlib.resources import files
@@ -30,10 +30,10 @@ from torch import nn
 from .data import DIGITS, check_images, holdout_split, load_mnist
 from .settings import Settings, load_settings
 
-# %% ../nbs/03_cnn.ipynb #c018
+# %% ../nbs/03_cnn.ipynb #c019
 MEAN, STD = 0.1307, 0.3081  # of all 47 million training pixels, on a scale of 0 to 1
 
-# %% ../nbs/03_cnn.ipynb #c021
+# %% ../nbs/03_cnn.ipynb #c022
 def as_batch(
     images:np.ndarray,  # uint8 [n, 28, 28]
 ) -> torch.Tensor:      # float32 [n, 1, 28, 28], normalised with `MEAN` and `STD`
@@ -41,7 +41,7 @@ def as_batch(
     scaled = torch.tensor(check_images(images), dtype=torch.float32).div(255)
     return scaled.sub(MEAN).div(STD)[:, None]
 
-# %% ../nbs/03_cnn.ipynb #c034
+# %% ../nbs/03_cnn.ipynb #c035
 class MnistCNN(nn.Module):
     "Three 3×3 convolutions with 16, 32 and 64 filters, each with ReLU and 2×2 max-pool, then 576 → 128 → 10."
     def __init__(self):
@@ -64,7 +64,7 @@ class MnistCNN(nn.Module):
         x = self.pool3(self.relu3(self.conv3(x)))
         return self.fc2(self.relu4(self.fc1(x.flatten(1))))
 
-# %% ../nbs/03_cnn.ipynb #c038
+# %% ../nbs/03_cnn.ipynb #c039
 def layer_table(
     model:nn.Module,  # a network for images [n, 1, 28, 28]
 ) -> pd.DataFrame:    # one row a layer: name, kind, output shape without the batch, number of parameters
@@ -81,7 +81,7 @@ def layer_table(
         for h in handles: h.remove()
     return pd.DataFrame(rows, columns=['layer', 'kind', 'output shape', 'parameters']).set_index('layer')
 
-# %% ../nbs/03_cnn.ipynb #c052
+# %% ../nbs/03_cnn.ipynb #c053
 def holdout_splitter(
     n_valid:int=10_000,  # how many training images to hold out
     seed:int|None=None,  # as in `holdout_split`
@@ -93,7 +93,7 @@ def holdout_splitter(
         return tuple([k for k, i in enumerate(index) if i in part] for part in (train_idx, valid_idx))
     return split
 
-# %% ../nbs/03_cnn.ipynb #c058
+# %% ../nbs/03_cnn.ipynb #c059
 ROW = np.dtype([('image', np.uint8, (28, 28)), ('label', np.uint8)])  # one image and its label, side by side
 
 def as_rows(
@@ -108,7 +108,7 @@ def as_rows(
     rows['image'], rows['label'] = images, labels
     return rows
 
-# %% ../nbs/03_cnn.ipynb #c061
+# %% ../nbs/03_cnn.ipynb #c062
 def row_image(
     o:np.void|np.ndarray|torch.Tensor|Image.Image|Path|str,  # a row, or an image in any form that fastai opens
 ) -> PILImageBW:                                             # 28×28, grey
@@ -123,7 +123,7 @@ def row_label(
     "The label of one row."
     return str(o['label'])
 
-# %% ../nbs/03_cnn.ipynb #c064
+# %% ../nbs/03_cnn.ipynb #c065
 class RowsDL(TfmdDL):
     """Serve whole batches cut from a table of `as_rows`, shuffled from `seed`; each pass has an order of its own.
     Other items, such as a list of files, are served one by one, as `TfmdDL` does."""
@@ -152,7 +152,7 @@ class RowsDL(TfmdDL):
         if len(self.dataset.tls) == 1: return (x,)  # a test set without labels
         return x, TensorCategory(torch.from_numpy(rows['label'].astype(np.int64)))
 
-# %% ../nbs/03_cnn.ipynb #c066
+# %% ../nbs/03_cnn.ipynb #c067
 def pick_device(
     name:str='auto',  # 'auto', 'cpu', 'cuda' or 'mps'
 ) -> torch.device:    # where to compute
@@ -162,7 +162,7 @@ def pick_device(
     if not have[name]: raise RuntimeError(f'device {name!r} is not available here: use auto or cpu in settings.ini')
     return default_device() if name == 'auto' else torch.device(name)
 
-# %% ../nbs/03_cnn.ipynb #c069
+# %% ../nbs/03_cnn.ipynb #c070
 def memory_dataloaders(
     cfg:Settings|None=None, # seed, batch size and device; what settings.ini says if None
     n_valid:int=10_000,     # hold out so many of the 60,000; 0: train on all, with an empty validation set
@@ -182,7 +182,7 @@ def memory_dataloaders(
                    after_batch=[IntToFloatTensor(), Normalize.from_stats([MEAN], [STD])])
     return DataLoaders(train, train.new(valid_ds, shuffle=False, drop_last=False), device=pick_device(cfg.device))
 
-# %% ../nbs/03_cnn.ipynb #c087
+# %% ../nbs/03_cnn.ipynb #c088
 def train_cnn(
     cfg:Settings|None=None, # seed, batch size, epochs, learning rate, device; what settings.ini says if None
 ):                          # a trained fastai `Learner` whose validation set is the 10,000 held-out images
@@ -198,7 +198,7 @@ def train_cnn(
     learn.fit_one_cycle(cfg.epochs, cfg.learning_rate)
     return learn
 
-# %% ../nbs/03_cnn.ipynb #c090
+# %% ../nbs/03_cnn.ipynb #c091
 def predict_probs(
     model:nn.Module,    # a network that scores [n, 1, 28, 28] for ten digits
     images:np.ndarray,  # uint8 [n, 28, 28]; n may be 0
@@ -214,7 +214,7 @@ def predict_probs(
     finally: model.train(was_training)
     return torch.cat(probs).numpy() if probs else np.empty((0, 10), np.float32)
 
-# %% ../nbs/03_cnn.ipynb #c097
+# %% ../nbs/03_cnn.ipynb #c098
 def save_weights(
     model:nn.Module,  # the trained network
     path:str|Path,    # where to write, such as 'my_cnn.safetensors'
@@ -246,7 +246,7 @@ def load_cnn(
         raise ValueError(f'{path.name}: expected the weights of MnistCNN, got those of another network: {e}') from e
     return model.eval()
 
-# %% ../nbs/03_cnn.ipynb #c100
+# %% ../nbs/03_cnn.ipynb #c101
 def load_card() -> dict:  # recipe, seed, versions, and accuracy held out and on test
     "Load the card of the weights that ship with the package."
     return json.loads((files('mnist_nb')/'weights'/'mnist_cnn.json').read_text(encoding='utf8'))

@@ -8,7 +8,7 @@ Docs: https://mnist-nb.github.io/mnist_nb/data.html.md"""
 __all__ = ['MD5', 'DIGITS', 'SPLITS', 'LAYOUTS', 'unpack_xz', 'check_md5', 'read_idx', 'load_mnist', 'check_images',
            'select_digits', 'holdout_split', 'folder_files', 'write_pngs', 'ensure_folder', 'prepare_fastai_folders']
 
-# %% ../nbs/00_data.ipynb #c004
+# %% ../nbs/00_data.ipynb #c005
 import hashlib
 import lzma
 import os
@@ -23,7 +23,7 @@ import numpy as np
 
 from .settings import load_settings
 
-# %% ../nbs/00_data.ipynb #c008
+# %% ../nbs/00_data.ipynb #c009
 def unpack_xz(
     path:Path,  # a file compressed with xz
 ) -> bytes:     # what it held
@@ -33,7 +33,7 @@ def unpack_xz(
         raise ValueError(f'{Path(path).name}: expected a whole xz file, but it is damaged ({e}). '
                          'Install mnist_nb again.') from e
 
-# %% ../nbs/00_data.ipynb #c011
+# %% ../nbs/00_data.ipynb #c012
 MD5 = {'train-images-idx3-ubyte': '6bbc9ace898e44ae57da46a324031adb',
        'train-labels-idx1-ubyte': 'a25bea736e30d166cdddb491f175f624',
        't10k-images-idx3-ubyte': '2646ac647ad5339dbf082846283269ea',
@@ -50,7 +50,7 @@ def check_md5(
                          'install mnist_nb again, or replace the file where `source` in settings.ini points.')
     return data
 
-# %% ../nbs/00_data.ipynb #c020
+# %% ../nbs/00_data.ipynb #c021
 def read_idx(
     data:bytes,    # the content of an IDX file of unsigned bytes
 ) -> np.ndarray:   # uint8, as many dimensions as the header says; read-only
@@ -67,7 +67,7 @@ def read_idx(
         raise ValueError(f'the header promises {n_values:,} bytes of data for shape {shape}, got {len(data)-start:,}')
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
-# %% ../nbs/00_data.ipynb #c029
+# %% ../nbs/00_data.ipynb #c030
 DIGITS = tuple(range(10))
 SPLITS = {'train': 'train', 'test': 't10k'}
 
@@ -96,7 +96,7 @@ def _read_raw(folder, name):
     raise FileNotFoundError(f'expected {name} or {name}.xz in the folder {folder}, found neither: '
                             'install mnist_nb again, or correct `source` in settings.ini')
 
-# %% ../nbs/00_data.ipynb #c040
+# %% ../nbs/00_data.ipynb #c041
 def check_images(
     images:np.ndarray,  # what should be MNIST images
 ) -> np.ndarray:        # `images` itself
@@ -125,7 +125,7 @@ def select_digits(
     keep = np.isin(labels, digits)
     return images[keep], labels[keep]
 
-# %% ../nbs/00_data.ipynb #c044
+# %% ../nbs/00_data.ipynb #c045
 def holdout_split(
     n:int=60_000,        # how many images there are
     n_valid:int=10_000,  # how many of them to hold out
@@ -136,7 +136,7 @@ def holdout_split(
     order = np.random.default_rng(load_settings().seed if seed is None else seed).permutation(n)
     return np.sort(order[n_valid:]), np.sort(order[:n_valid])
 
-# %% ../nbs/00_data.ipynb #c050
+# %% ../nbs/00_data.ipynb #c051
 LAYOUTS = {'mnist_png':    ({'train': 'training', 'test': 'testing'}, DIGITS),
            'mnist_sample': ({'train': 'train', 'test': 'valid'}, (3, 7))}
 
@@ -151,7 +151,7 @@ def folder_files(
         for i, (image, digit) in enumerate(zip(*load_mnist(split, source))):
             if digit in digits: yield f'{folder}/{digit}/{i}.png', image, int(digit)
 
-# %% ../nbs/00_data.ipynb #c054
+# %% ../nbs/00_data.ipynb #c055
 def write_pngs(
     folder:Path,         # where to write; made if missing
     name:str,            # which data set: a key of `LAYOUTS`
@@ -168,7 +168,7 @@ def write_pngs(
         rows = [f'{path},{int(digit == 7)}' for path, _, digit in todo]  # fastai's labels: 0 for a 3, 1 for a 7
         (folder/'labels.csv').write_text('\n'.join(['name,label', *rows]) + '\n')
 
-# %% ../nbs/00_data.ipynb #c055
+# %% ../nbs/00_data.ipynb #c056
 def ensure_folder(
     parent:Path,         # fastai's data folder
     name:str,            # which data set: a key of `LAYOUTS`
@@ -208,7 +208,7 @@ def _check_whole(target, name):
                                 'this call, so it is left alone: move it away and call again')
     return target
 
-# %% ../nbs/00_data.ipynb #c061
+# %% ../nbs/00_data.ipynb #c062
 def prepare_fastai_folders(
     names:tuple=tuple(LAYOUTS),  # which data sets: keys of `LAYOUTS`
 ) -> list[Path]:                 # the folders, now whole

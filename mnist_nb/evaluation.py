@@ -8,7 +8,7 @@ Docs: https://mnist-nb.github.io/mnist_nb/evaluation.html.md"""
 __all__ = ['confusion_table', 'plot_confusion', 'per_class_table', 'plot_recall', 'worst_mistakes', 'plot_predictions',
            'paired_table', 'paired_test']
 
-# %% ../nbs/04_evaluation.ipynb #c003
+# %% ../nbs/04_evaluation.ipynb #c004
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -22,7 +22,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from .baseline import accuracy_interval
 from .data import DIGITS, check_images
 
-# %% ../nbs/04_evaluation.ipynb #c024
+# %% ../nbs/04_evaluation.ipynb #c025
 def _as_digits(values, name):
     values = np.asarray(values)
     if values.ndim != 1 or not len(values):
@@ -47,7 +47,7 @@ def confusion_table(
     counts = confusion_matrix(labels, predictions, labels=DIGITS)
     return pd.DataFrame(counts, pd.Index(DIGITS, name='true digit'), pd.Index(DIGITS, name='answer'))
 
-# %% ../nbs/04_evaluation.ipynb #c029
+# %% ../nbs/04_evaluation.ipynb #c030
 def plot_confusion(
     table:pd.DataFrame,        # what `confusion_table` returns
     mistakes_only:bool=False,  # leave the diagonal out, so that the colours show the mistakes
@@ -70,7 +70,7 @@ def _check_table(table):
         raise TypeError('expected the table that confusion_table(labels, predictions) returns, '
                         f'got {type(table).__name__} of shape {list(np.shape(table))}')
 
-# %% ../nbs/04_evaluation.ipynb #c040
+# %% ../nbs/04_evaluation.ipynb #c041
 def per_class_table(
     table:pd.DataFrame,  # what `confusion_table` returns
 ) -> pd.DataFrame:       # a row for each digit: precision, recall, recall's 95% interval, F1, support
@@ -82,7 +82,7 @@ def per_class_table(
                            'recall to': [e[1] for e in ends], 'F1': 2*right/(support + answers), 'support': support})
     return result.rename_axis('digit')
 
-# %% ../nbs/04_evaluation.ipynb #c044
+# %% ../nbs/04_evaluation.ipynb #c045
 def plot_recall(
     tables:dict[str, pd.DataFrame],  # name of a method: its `confusion_table`
     ax:Axes|None=None,               # where to draw; a new figure if None
@@ -101,7 +101,7 @@ def plot_recall(
     if len(tables) > 1: ax.legend()
     return ax
 
-# %% ../nbs/04_evaluation.ipynb #c056
+# %% ../nbs/04_evaluation.ipynb #c057
 def _check_probs(probs, labels):
     probs, labels = np.asarray(probs), _as_digits(labels, 'labels')
     if probs.ndim != 2 or probs.shape[1] != 10:
@@ -123,7 +123,7 @@ def worst_mistakes(
     mistakes = np.flatnonzero(probs.argmax(1) != labels)
     return mistakes[np.argsort(-probs[mistakes].max(1), kind='stable')[:k]]
 
-# %% ../nbs/04_evaluation.ipynb #c060
+# %% ../nbs/04_evaluation.ipynb #c061
 def plot_predictions(
     images:np.ndarray,  # uint8 [n, 28, 28], a few of them
     probs:np.ndarray,   # [n, 10]: the probability of each digit
@@ -151,7 +151,7 @@ def plot_predictions(
     plt.close(fig)
     return fig
 
-# %% ../nbs/04_evaluation.ipynb #c070
+# %% ../nbs/04_evaluation.ipynb #c071
 def _as_correct(values, name):
     values = np.asarray(values)
     if values.dtype != bool:
@@ -171,7 +171,7 @@ def paired_table(
     counts = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
     return pd.DataFrame(counts, *([f'{name} right', f'{name} wrong'] for name in names))
 
-# %% ../nbs/04_evaluation.ipynb #c076
+# %% ../nbs/04_evaluation.ipynb #c077
 def paired_test(
     correct_a:np.ndarray,  # True where method A is right, [n]
     correct_b:np.ndarray,  # the same for method B on the same images, [n]

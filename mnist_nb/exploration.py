@@ -7,13 +7,13 @@ Docs: https://mnist-nb.github.io/mnist_nb/exploration.html.md"""
 # %% auto #0
 __all__ = ['pixel_table', 'show_images']
 
-# %% ../nbs/01_exploration.ipynb #c003
+# %% ../nbs/01_exploration.ipynb #c004
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-# %% ../nbs/01_exploration.ipynb #c034
+# %% ../nbs/01_exploration.ipynb #c035
 def pixel_table(
     image:np.ndarray,  # [h, w], any numbers; a tensor will do
     cmap:str='Greys',  # a matplotlib colour map; 'Greys' draws high values dark, as ink on paper
@@ -28,7 +28,7 @@ def pixel_table(
             .set_properties(**{'font-size': '6pt', 'padding': '1px 2px', 'text-align': 'right'})
             .hide(axis='index').hide(axis='columns').set_uuid(name))
 
-# %% ../nbs/01_exploration.ipynb #c047
+# %% ../nbs/01_exploration.ipynb #c048
 def show_images(
     images:np.ndarray,      # [n, h, w], any numbers; a tensor or a list of [h, w] will do
     titles:list|None=None,  # one short text for each image

@@ -7,7 +7,7 @@ Docs: https://mnist-nb.github.io/mnist_nb/feature_maps.html.md"""
 # %% auto #0
 __all__ = ['layer_names', 'record_activations', 'plot_maps', 'plot_pairs', 'receptive_field', 'top_patches']
 
-# %% ../nbs/05_feature_maps.ipynb #c003
+# %% ../nbs/05_feature_maps.ipynb #c004
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
@@ -18,14 +18,14 @@ from .cnn import predict_probs
 from .data import check_images
 from .exploration import show_images
 
-# %% ../nbs/05_feature_maps.ipynb #c016
+# %% ../nbs/05_feature_maps.ipynb #c017
 def layer_names(
     model:nn.Module,  # any network
 ) -> list[str]:       # such as ['conv1', 'relu1', ...]; a layer within another is named 'outer.inner'
     "Names of a network's layers, in the order in which they were written down."
     return [name for name, _ in model.named_modules() if name]
 
-# %% ../nbs/05_feature_maps.ipynb #c020
+# %% ../nbs/05_feature_maps.ipynb #c021
 def record_activations(
     model:nn.Module,        # a network that scores [n, 1, 28, 28]
     layers:str|list[str],   # one or more of `layer_names`
@@ -50,7 +50,7 @@ def record_activations(
     if silent: raise ValueError(f'{", ".join(silent)} did not run: the network does not use it')
     return {name: torch.cat(outputs) for name, outputs in heard.items()}
 
-# %% ../nbs/05_feature_maps.ipynb #c028
+# %% ../nbs/05_feature_maps.ipynb #c029
 def plot_maps(
     maps:np.ndarray,          # [n, h, w]: feature maps or filters; a tensor will do
     image:np.ndarray|None=None, # [h, w]: shown on the left in grey, if given
@@ -74,7 +74,7 @@ def plot_maps(
     ax.axis('off')
     return fig
 
-# %% ../nbs/05_feature_maps.ipynb #c037
+# %% ../nbs/05_feature_maps.ipynb #c038
 def plot_pairs(
     left:np.ndarray,   # [n, h, w], such as the filters; a tensor will do
     right:np.ndarray,  # [n, h, w], such as their maps
@@ -102,7 +102,7 @@ def plot_pairs(
     plt.close(fig)  # or a notebook would show it twice
     return fig
 
-# %% ../nbs/05_feature_maps.ipynb #c047
+# %% ../nbs/05_feature_maps.ipynb #c048
 def receptive_field(
     model:nn.Module,  # a network whose layers run one after the other
     layer:str,        # one of `layer_names`: a convolution, a max-pool, or a ReLU among them
@@ -123,7 +123,7 @@ def receptive_field(
                              'whose units see the whole image')
     return size, step, start
 
-# %% ../nbs/05_feature_maps.ipynb #c051
+# %% ../nbs/05_feature_maps.ipynb #c052
 def top_patches(
     model:nn.Module,    # a network whose layers run one after the other
     layer:str,          # a layer that `receptive_field` takes

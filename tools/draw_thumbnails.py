@@ -1,4 +1,4 @@
-"""Draw the front page's six small pictures, one for each chapter, into nbs/images/.
+"""Draw the front page's seven small pictures, one for each chapter, into nbs/images/.
 
 Usage: python tools/draw_thumbnails.py
 """
@@ -15,6 +15,7 @@ from sklearn.metrics import confusion_matrix  # noqa: E402
 from mnist_nb.baseline import TemplateClassifier, as_vectors, mean_images  # noqa: E402
 from mnist_nb.cnn import layer_table, load_cnn  # noqa: E402
 from mnist_nb.data import load_mnist, select_digits  # noqa: E402
+from mnist_nb.speed import load_benchmark  # noqa: E402
 
 FOLDER = Path(__file__).parent.parent / "nbs" / "images"
 SIZE, DPI = (2.0, 1.2), 160  # inches, dots an inch
@@ -74,6 +75,13 @@ def draw_feature_maps(ax, images, labels):
     ax.imshow(spread, cmap="RdBu_r", vmin=-limit, vmax=limit)
 
 
+def draw_speed(ax, images, labels):
+    race = load_benchmark()["race"]
+    for (_, r), colour in zip(race.items(), (*["#c46a1a"] * 3, *["#35608d"] * 3), strict=True):
+        ax.plot(r["seconds"], 100 * np.array(r["correct"]) / r["images"], "o", color=colour, ms=5)
+    ax.set(xscale="log", ylim=(98.6, 99.7), xlim=(1.5, 500))
+
+
 DRAW = {
     "00_data": draw_data,
     "01_exploration": draw_exploration,
@@ -81,11 +89,12 @@ DRAW = {
     "03_cnn": draw_cnn,
     "04_evaluation": draw_evaluation,
     "05_feature_maps": draw_feature_maps,
+    "06_speed": draw_speed,
 }
 
 
 def main():
-    "Draw all six."
+    "Draw all seven."
     images, labels = load_mnist()
     FOLDER.mkdir(exist_ok=True)
     for name, draw in DRAW.items():

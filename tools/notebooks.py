@@ -1,10 +1,14 @@
-"""What the runner and the checks both know about the course's notebooks."""
+"""What the runner and the checks both know about the course's notebooks.
+
+python tools/notebooks.py    write the cell that installs the library where it is missing into every notebook
+"""
 
 import hashlib
 import json
 import re
 from pathlib import Path
 
+from fastcore.nbio import write_nb
 from nbdev.config import get_config
 from nbdev.test import nb_test_cells
 
@@ -32,6 +36,42 @@ def evaluated(path):
     "Positions of the cells that `nbdev-test` would run in the notebook at `path`"
     flags = get_config(ROOT).tst_flags.split()
     return [cell.idx_ for cell in nb_test_cells(path, skip_flags=flags) if cell.source.strip()]
+
+
+def install_source():
+    "The cell that lets a notebook run where the library is missing, as in Colab; pyproject.toml says where it is"
+    return (
+        "#| hide\n"
+        "# Where the library is missing, as in Colab, install it; what is there already stays as it is.\n"
+        "from importlib.util import find_spec\n"
+        "if not find_spec('mnist_nb'):\n"
+        f"    get_ipython().run_line_magic('pip', 'install -q git+{get_config(ROOT).git_url}')"
+    )
+
+
+def needs_install(nb):
+    "Does the notebook `nb` import the library?"
+    code = [_text(cell["source"]) for cell in nb["cells"] if cell["cell_type"] == "code"]
+    return any(re.search(r"^(from|import) mnist_nb\b", source, re.MULTILINE) for source in code)
+
+
+def install_problem(nb):
+    "What is wrong with the first code cell of `nb`: empty if it installs the library, or if there is no need"
+    first = next((_text(cell["source"]) for cell in nb["cells"] if cell["cell_type"] == "code"), "")
+    if not needs_install(nb) or first == install_source():
+        return ""
+    return "its first code cell does not install the library where it is missing: make export writes it"
+
+
+def write_install_cell(path):
+    "Put the installing cell after the title of the notebook at `path`, in place of an older one"
+    nb = read(path)
+    if not install_problem(nb):
+        return
+    cells = [c for c in nb["cells"] if not (c["cell_type"] == "code" and "find_spec('mnist_nb')" in _text(c["source"]))]
+    new = {"cell_type": "code", "execution_count": None, "id": "install", "metadata": {}, "outputs": []}
+    nb["cells"] = [cells[0], {**new, "source": install_source().splitlines(True)}, *cells[1:]]
+    write_nb(nb, path)
 
 
 def tidy_outputs(outputs):
@@ -98,6 +138,7 @@ def stored_problems(path):
     ]
     if nb["metadata"].get("nbdev", {}).get("executed") != fingerprint(nb, positions):
         problems.append(f"not stored as it was last run: make execute NB={Path(path).stem}")
+    problems.extend(filter(None, [install_problem(nb)]))
     return problems + output_problems(nb)
 
 
@@ -136,3 +177,8 @@ def output_text(output):
 def _text(lines):
     "A notebook's text, which is stored as a string or as a list of lines"
     return lines if isinstance(lines, str) else "".join(lines)
+
+
+if __name__ == "__main__":
+    for notebook in in_order(NBS):
+        write_install_cell(notebook)

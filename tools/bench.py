@@ -1,0 +1,308 @@
+"""Time our recipes against their peers, all in one run and taking turns: `make bench`.
+
+The peers are written from their descriptions:
+
+seed       the seed's pipeline: fastai `DataBlock` over 60,000 PNG files, batch 64, fine_tune(1)
+example    PyTorch's MNIST example: conv 32 and 64, dropout, 9216 → 128 → 10, Adadelta, batch 64, rate × 0.7 an epoch;
+           stopped after the first epoch with at least 99% on the test images
+published  train_mnist_fast: conv 24 and 32, 800 → 256 → 10, Adam with one cycle over one epoch, batch 256
+
+example and published find all 60,000 images in memory, as ours do. The time is that of training: data at rest in
+memory (for seed: at rest on the disk) and evaluation are left out. Results go to benchmarks/ as JSON and as a table.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import nn
+from torch.nn import functional as F
+
+from mnist_nb.cnn import MEAN, STD, MnistCNN, memory_dataloaders, versions
+from mnist_nb.data import load_mnist, prepare_fastai_folders
+from mnist_nb.settings import Settings
+from mnist_nb.speed import FAST, LONGER, ONE_EPOCH, recipe_probs, train_recipe
+
+FOLDER = Path(__file__).resolve().parents[1] / "mnist_nb" / "benchmarks"  # in the package: chapter 6 reads it
+
+
+# ---------------------------------------------------------------- the peers
+
+
+def tensors(split, limit):
+    "Images, normalised, and labels of a split as tensors"
+    images, labels = load_mnist(split)
+    x = torch.tensor(images[:limit], dtype=torch.float32).div(255).sub(MEAN).div(STD)[:, None]
+    return x, torch.tensor(labels[:limit], dtype=torch.long)
+
+
+def count_right(model, limit=None):
+    "How many test images a peer's model gets right"
+    x, y = tensors("test", limit)
+    model.eval()
+    with torch.inference_mode():
+        right = sum(int((model(xb).argmax(1) == yb).sum()) for xb, yb in zip(x.split(1000), y.split(1000), strict=True))
+    model.train()
+    return right
+
+
+def epoch(model, optimiser, x, y, batch_size, after_step=lambda: None):
+    "One epoch of a textbook loop; returns its seconds"
+    start = time.perf_counter()
+    for batch in torch.randperm(len(x)).split(batch_size):
+        optimiser.zero_grad()
+        F.cross_entropy(model(x[batch]), y[batch]).backward()
+        optimiser.step()
+        after_step()
+    return time.perf_counter() - start
+
+
+def run_seed(seed, limit):
+    "The seed's pipeline: (seconds, right answers)"
+    from fastai.vision.all import (
+        CategoryBlock,
+        DataBlock,
+        GrandparentSplitter,
+        ImageBlock,
+        Learner,
+        Normalize,
+        PILImageBW,
+        accuracy,
+        get_image_files,
+        parent_label,
+        set_seed,
+    )
+
+    def thin(folder):
+        files = get_image_files(folder).sorted()
+        return files if limit is None else files[:: len(files) // limit][:limit]
+
+    [path] = prepare_fastai_folders(("mnist_png",))
+    set_seed(seed, reproducible=True)
+    block = DataBlock(
+        blocks=(ImageBlock(cls=PILImageBW), CategoryBlock),
+        get_items=lambda p: thin(p / "training") + thin(p / "testing"),
+        splitter=GrandparentSplitter(train_name="training", valid_name="testing"),
+        get_y=parent_label,
+        batch_tfms=Normalize(),
+    )
+    learn = Learner(block.dataloaders(path, bs=64), MnistCNN(), loss_func=nn.CrossEntropyLoss(), metrics=accuracy)
+    with learn.no_bar(), learn.no_logging():
+        start = time.perf_counter()
+        learn.fine_tune(1)
+        seconds = time.perf_counter() - start
+    return seconds, round(learn.recorder.values[-1][-1] * len(learn.dls.valid_ds))
+
+
+def run_example(seed, limit):
+    "PyTorch's own example: (seconds, right answers)"
+    torch.manual_seed(seed)
+    x, y = tensors("train", limit)
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25)),
+        *(nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10)),
+    )
+    optimiser = torch.optim.Adadelta(model.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=1, gamma=0.7)
+    seconds, right, wanted = 0.0, 0, 0.99 * len(tensors("test", limit)[1])
+    for _ in range(14 if limit is None else 1):
+        seconds += epoch(model, optimiser, x, y, 64)
+        schedule.step()
+        right = count_right(model, limit)
+        if right >= wanted:
+            break
+    return seconds, right
+
+
+def run_published(seed, limit):
+    "train_mnist_fast: (seconds, right answers)"
+    torch.manual_seed(seed)
+    x, y = tensors("train", limit)
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 24, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(24, 32, 3), nn.MaxPool2d(2), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(800, 256), nn.ReLU(), nn.Linear(256, 10)),
+    )
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9))
+    steps = -(-len(x) // 256)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps + 1, cycle_momentum=False)
+    return epoch(model, optimiser, x, y, 256, schedule.step), count_right(model, limit)
+
+
+# ---------------------------------------------------------------- ours
+
+
+def run_recipe(recipe):
+    "A function that runs a recipe of ours: (seconds, right answers)"
+
+    def run(seed, limit):
+        small = recipe if limit is None else replace(recipe, seen=min(recipe.seen, limit))
+        model, seconds = train_recipe(small, seed)
+        images, labels = load_mnist("test")
+        return seconds, int((recipe_probs(model, images[:limit], small).argmax(1) == labels[:limit]).sum())
+
+    return run
+
+
+CHANGES = {
+    "one epoch": ONE_EPOCH,
+    "without the crop": replace(ONE_EPOCH, crop=0),
+    "ReLU before max-pool": replace(ONE_EPOCH, pool_first=False),
+    "channels first": replace(ONE_EPOCH, channels_last=False),
+    "no label smoothing": replace(ONE_EPOCH, label_smoothing=0.0),
+    "Adam's usual betas": replace(ONE_EPOCH, betas=(0.9, 0.999)),
+    "batch 64, rate halved": replace(ONE_EPOCH, batch_size=64, learning_rate=ONE_EPOCH.learning_rate / 2),
+}
+# What runs, and how many seeds at most.
+ABLATION = {
+    **{name: (run_recipe(recipe), 5) for name, recipe in CHANGES.items()},
+    "four epochs, not distorted": (run_recipe(replace(LONGER, affine=False)), 3),
+}
+RACE = {
+    "ours, 99.0%": (run_recipe(FAST), 10),
+    "ours, one epoch": (run_recipe(ONE_EPOCH), 10),
+    "ours, four epochs": (run_recipe(LONGER), 5),
+    "published": (run_published, 10),
+    "example": (run_example, 2),
+    "seed": (run_seed, 2),
+}
+
+
+# ---------------------------------------------------------------- loaders
+
+
+def loader_ratios(rounds, batches):
+    "Seconds for `batches` batches of 64 through a bare loop, `Learner` in memory and `Learner` over files, in turns"
+    from fastai.vision.all import (
+        Callback,
+        CancelFitException,
+        CategoryBlock,
+        DataBlock,
+        ImageBlock,
+        Learner,
+        PILImageBW,
+        get_image_files,
+        parent_label,
+    )
+
+    class Stop(Callback):
+        def after_batch(self):
+            if self.iter + 1 >= batches:
+                raise CancelFitException
+
+    [path] = prepare_fastai_folders(("mnist_png",))
+    block = DataBlock((ImageBlock(cls=PILImageBW), CategoryBlock), get_items=get_image_files, get_y=parent_label)
+    loaders = {"learner": memory_dataloaders(Settings()), "files": block.dataloaders(path / "training", bs=64)}
+    x, y = tensors("train", None)
+
+    def bare():
+        model = MnistCNN()
+        return epoch(model, torch.optim.Adam(model.parameters(), 1e-3), x[: 64 * batches], y[: 64 * batches], 64)
+
+    def learner(dls):
+        learn = Learner(dls, MnistCNN(), loss_func=nn.CrossEntropyLoss(), cbs=Stop())
+        with learn.no_bar(), learn.no_logging():
+            start = time.perf_counter()
+            learn.fit(1, 1e-3)
+            return time.perf_counter() - start
+
+    times = {"bare": [], "learner": [], "files": []}
+    for _ in range(rounds):
+        times["bare"].append(bare())
+        for name, dls in loaders.items():
+            times[name].append(learner(dls))
+    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
+    return dict(
+        batches=batches,
+        rounds=rounds,
+        seconds=times,
+        learner_over_bare=medians["learner"] / medians["bare"],
+        files_over_learner=medians["files"] / medians["learner"],
+    )
+
+
+# ---------------------------------------------------------------- running and reporting
+
+
+def take_turns(contestants, limit, seeds):
+    "Run everybody with seed 0, then everybody with seed 1, and so on"
+    runs = {name: [] for name in contestants}
+    for seed in range(seeds):
+        for name, (run, most) in contestants.items():
+            if seed < most:
+                runs[name].append(run(seed, limit))
+                print(f"seed {seed}  {name:24} {runs[name][-1][0]:6.1f} s  {runs[name][-1][1]:,} right", flush=True)
+    return {name: summary(results, limit or 10_000) for name, results in runs.items()}
+
+
+def summary(results, n):
+    "Median seconds, mean accuracy and the mean's 95% interval over seeds (Student's t)"
+    seconds, right = zip(*results, strict=True)
+    accuracy = np.array(right) / n
+    half = 0.0
+    if len(accuracy) > 1:
+        half = float(stats.t.ppf(0.975, len(accuracy) - 1) * accuracy.std(ddof=1) / len(accuracy) ** 0.5)
+    mean = float(accuracy.mean())
+    return dict(
+        seeds=len(right),
+        seconds=[round(s, 2) for s in seconds],
+        correct=list(right),
+        images=n,
+        median_seconds=round(statistics.median(seconds), 2),
+        mean_accuracy=round(mean, 5),
+        interval=[round(mean - half, 5), round(mean + half, 5)],
+    )
+
+
+def table(title, rows):
+    "A Markdown table of summaries"
+    lines = [f"## {title}", "", "| method | seeds | median seconds | mean accuracy | 95% interval |"]
+    lines += ["| --- | --- | --- | --- | --- |"]
+    for name, r in rows.items():
+        low, high = r["interval"]
+        measured = f"{r['median_seconds']:.1f} | {r['mean_accuracy']:.2%} | {low:.2%} to {high:.2%}"
+        lines.append(f"| {name} | {r['seeds']} | {measured} |")
+    return "\n".join(lines)
+
+
+def main():
+    "Run the benchmark and write its results."
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--limit", type=int, help="use only so many images, to see that everything runs")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="where to write (default: benchmarks)")
+    args = parser.parse_args()
+    tiny, limit = args.limit is not None, args.limit
+    seeds = 1 if tiny else 10
+    result = dict(
+        machine=dict(versions(), threads=torch.get_num_threads(), system=platform.system()),
+        race=take_turns(RACE, limit, seeds),
+        ablation=take_turns(ABLATION, limit, seeds),
+        loaders=loader_ratios(*((1, 4) if tiny else (5, 200))),
+    )
+    args.out.mkdir(parents=True, exist_ok=True)
+    text = "\n\n".join(
+        [
+            "# Benchmark",
+            f"Measured by `make bench` on {result['machine']['threads']} threads ({result['machine']['machine']}, "
+            f"torch {result['machine']['torch']}), all taking turns in one run. Accuracy on the test images.",
+            table("Race", result["race"]),
+            table("One change at a time", result["ablation"]),
+            f"`Learner` in memory over the bare loop: {result['loaders']['learner_over_bare']:.2f}; files over memory: "
+            f"{result['loaders']['files_over_learner']:.1f}.",
+        ]
+    )
+    for name, content in [("speed.json", json.dumps(result, indent=1)), ("speed.md", text)]:
+        part = args.out / f"{name}.part"
+        part.write_text(content + "\n", encoding="utf-8")
+        part.replace(args.out / name)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
