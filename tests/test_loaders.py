@@ -1,0 +1,54 @@
+"fastai's own tools work on the in-memory loaders of chapter 3."
+
+import matplotlib
+import numpy as np
+import pytest
+from fastai.vision.all import ClassificationInterpretation, Learner, accuracy, load_learner
+
+from mnist_nb.cnn import MnistCNN, as_rows, memory_dataloaders
+from mnist_nb.data import load_mnist
+from mnist_nb.settings import Settings
+
+matplotlib.use("Agg")
+IMAGES, LABELS = load_mnist("test")
+
+
+@pytest.fixture(scope="module")
+def learn():
+    "A learner after one epoch on 640 images"
+    learner = Learner(memory_dataloaders(Settings(device="cpu"), n_train=640), MnistCNN(), metrics=accuracy)
+    with learner.no_bar(), learner.no_logging():
+        learner.fit(1, 1e-3)
+    return learner
+
+
+def test_results_and_interpretation(learn):
+    with learn.no_bar():
+        learn.show_results(max_n=4)
+        interpretation = ClassificationInterpretation.from_learner(learn)
+        assert interpretation.confusion_matrix().sum() == 10_000
+        interpretation.plot_top_losses(4)
+
+
+def test_new_images_with_and_without_labels(learn):
+    with learn.no_bar():
+        probs, none = learn.get_preds(dl=learn.dls.test_dl(IMAGES[:50]))
+        _, labels = learn.get_preds(dl=learn.dls.test_dl(as_rows(IMAGES[:50], LABELS[:50]), with_labels=True))
+        digit, index, one = learn.predict(IMAGES[0])
+    assert probs.shape == (50, 10) and none is None
+    assert np.array_equal(labels.numpy(), LABELS[:50])
+    assert digit == str(int(index)) and np.allclose(one, probs[0], atol=1e-5)
+
+
+def test_export_carries_no_images(learn, tmp_path):
+    learn.export(tmp_path / "learner.pkl")
+    assert (tmp_path / "learner.pkl").stat().st_size < 2_000_000
+    again = load_learner(tmp_path / "learner.pkl")
+    with again.no_bar():
+        assert again.predict(IMAGES[0])[0] in again.dls.vocab
+
+
+def test_order_starts_from_the_seed():
+    first, same = (memory_dataloaders(Settings(seed=1, device="cpu"), n_train=640).train for _ in range(2))
+    orders = [next(iter(dl))[1].tolist() for dl in (first, same, first)]
+    assert orders[0] == orders[1] != orders[2]
