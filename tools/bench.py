@@ -25,7 +25,7 @@ from scipy import stats
 from torch import nn
 from torch.nn import functional as F
 
-from mnist_nb.cnn import MEAN, STD, MnistCNN, memory_dataloaders, versions
+from mnist_nb.cnn import MnistCNN, as_batch, memory_dataloaders, versions
 from mnist_nb.data import load_mnist, prepare_fastai_folders
 from mnist_nb.settings import Settings
 from mnist_nb.speed import FAST, LONGER, ONE_EPOCH, recipe_probs, train_recipe
@@ -39,8 +39,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "mnist_nb" / "benchmarks"  # in t
 def tensors(split, limit):
     "Images, normalised, and labels of a split as tensors"
     images, labels = load_mnist(split)
-    x = torch.tensor(images[:limit], dtype=torch.float32).div(255).sub(MEAN).div(STD)[:, None]
-    return x, torch.tensor(labels[:limit], dtype=torch.long)
+    return as_batch(images[:limit]), torch.tensor(labels[:limit], dtype=torch.long)
 
 
 def count_right(model, limit=None):
