@@ -38,14 +38,14 @@ export: $(STAMP) ## write the library from the notebooks, and clean the notebook
 	$(BIN)/nbdev-export
 	$(BIN)/nbdev-clean
 
-bench: $(STAMP) ## time our recipes against their peers (20 minutes); results go to benchmarks/
+bench: $(STAMP) ## time our recipes against their peers (an hour); results go to benchmarks/
 	$(RUN) tools/bench.py
 
 site: $(STAMP) ## build the site from the stored notebooks into _docs/
 	$(RUN) tools/build_site.py
 
-lab: $(STAMP) ## open the notebooks in JupyterLab
-	$(RUN) -m jupyterlab nbs
+lab: $(STAMP) ## open the front page and the chapters in JupyterLab
+	$(RUN) -m jupyterlab nbs/index.ipynb
 
 serve: $(STAMP) ## show the built site at http://localhost:8000
 	@test -f _docs/index.html || { echo "There is no site yet. Build it with: make course (or make site)" >&2; exit 1; }

@@ -1,6 +1,8 @@
 """Tests of the site's tools: what is done to a notebook before it is rendered, and what the check of a site sees."""
 
 import base64
+import copy
+import json
 import sys
 from pathlib import Path
 
@@ -11,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 import build_site  # noqa: E402
 import site_check  # noqa: E402
+import site_files  # noqa: E402
 import site_notebooks  # noqa: E402
 from site_notebooks import Page, Site  # noqa: E402
 
@@ -98,7 +101,7 @@ def test_wide_styler_keeps_its_colours_with_readable_text():
     assert "#f1f1f1" not in soup.style.string
 
 
-def test_notebook_gets_its_page_name_and_links_to_itself():
+def test_notebook_gets_its_page_name():
     nb = {
         "metadata": {"widgets": {}},
         "cells": [
@@ -109,10 +112,114 @@ def test_notebook_gets_its_page_name_and_links_to_itself():
     page = site_notebooks.process_notebook(nb, "00_data.ipynb", SITE)
     assert page.name == "data" and "widgets" not in nb["metadata"]
     assert nb["cells"][0]["source"] == "---\ntitle: The data\n---\n"
-    assert "github.com/someone/mnist/blob/main/nbs/00_data.ipynb" in nb["cells"][1]["source"]
+
+
+def test_imports_are_folded_and_other_code_is_not():
+    folded = site_notebooks.fold_imports("#| code-fold: show\n#| exports: true\nimport a\nfrom b import c")
+    assert folded.split("\n")[:3] == ["#| exports: true", "#| code-fold: true", '#| code-summary: "Imports"']
+    for source in ("import a\na.b()", "!pip list", "# nothing", ""):
+        assert site_notebooks.fold_imports(source) == source
+
+
+def test_what_nbdev_s_own_run_wrote_is_dropped():
+    tag = "functools.partial(<function ft at 0x7f1c52bb6b80>, 'figure', void=False)"
+    doc = {"output_type": "display_data", "data": {"text/markdown": f"def show()->{tag}"}}
+    noise = {"output_type": "stream", "name": "stderr", "text": "/usr/lib/x.py:3: FutureWarning"}
+    cell = {"cell_type": "code", "source": "", "outputs": [noise, doc]}
+    site_notebooks.drop_noise([cell, markdown("x")])
+    assert cell["outputs"] == [doc] and doc["data"]["text/markdown"] == "def show()->Figure"
+
+
+def test_markdown_copy_keeps_tex_code_tables_and_pictures():
+    source = '#| fig-alt: "A seven"\n#| code-fold: show\nshow()'
+    table = {"output_type": "display_data", "data": {"text/html": "<table><tr><th></th><th>a|b</th></tr><tr><td>1"}}
+    picture = {"output_type": "display_data", "data": {"image/png": base64.b64encode(PNG).decode()}}
+    text = {"output_type": "stream", "name": "stdout", "text": "ok\n"}
+    cells = [markdown("An $x_1$."), {"cell_type": "code", "source": source, "outputs": [text, table, picture]}]
+    nb = {"metadata": {}, "cells": copy.deepcopy(cells)}
+    site_notebooks.process_notebook(nb, "00_data.ipynb", SITE)
+    made = site_files.markdown_copy(cells, nb["cells"], {"title": "The data", "description": "Look."})
+    assert made == (
+        "# The data\n\n> Look.\n\nAn $x_1$.\n\n```python\nshow()\n```\n\n```text\nok\n```\n\n"
+        "|  | a\\|b |\n| --- | --- |\n| 1 |  |\n\n![A seven](figures/data-1.png)\n"
+    )
 
 
 # ---------------------------------------------------------------- rendered pages
+
+
+def soup_of(body, head=""):
+    return BeautifulSoup(f"<html><head>{head}</head><body><main>{body}</main></body></html>", "html.parser")
+
+
+def test_page_offers_its_notebook():
+    soup = soup_of("<header><h1>Data</h1></header><p>x</p>")
+    build_site.page_tools(soup, "00_data.ipynb", SITE)
+    links = [a["href"] for a in soup.select("main > header + nav a")]
+    assert links == [
+        "https://colab.research.google.com/github/someone/mnist/blob/main/nbs/00_data.ipynb",
+        "notebooks/00_data.ipynb",
+        "https://github.com/someone/mnist/blob/main/nbs/00_data.ipynb",
+        "data.html.md",
+    ]
+    elsewhere = soup_of("<h1>Data</h1>")
+    build_site.page_tools(elsewhere, "00_data.ipynb", Site(SITE.pages, "", "https://codeberg.org/someone/mnist"))
+    assert "olab" not in str(elsewhere) and elsewhere.h1.find_next_sibling("nav")
+    front = soup_of("<h1>MNIST</h1>")
+    build_site.page_tools(front, "index.ipynb", SITE)
+    assert front.select_one("nav a")["href"] == "data.html"
+
+
+def test_chapters_become_cards_and_the_aims_a_box():
+    row = '<tr><td><img src="a.png" alt="A"></td><td><a href="data.html">0 Data</a></td><td>read files</td></tr>'
+    soup = soup_of(
+        f'<div class="sd-table"><table><thead></thead><tbody>{row}</tbody></table></div>'
+        "<p><strong>What you will learn</strong></p><ul><li>x</li></ul><p><strong>Time:</strong> 5</p><p>On.</p>"
+    )
+    build_site.chapter_cards(soup)
+    build_site.learn_box(soup)
+    assert not soup.table and [tag.name for tag in soup.select_one("ul.chapters > li")] == ["img", "a", "p"]
+    assert soup.select_one("section.learn").get_text() == "What you will learnxTime: 5"
+
+
+def test_head_says_what_a_preview_needs_and_404_works_at_any_depth():
+    soup = soup_of("<h1>The data</h1>", '<title>The data – Course</title><meta name="description" content="Look.">')
+    site_files.set_head(soup, "data.html", SITE)
+    said = {meta.get("property"): meta["content"] for meta in soup.find_all("meta")}
+    assert (said["og:title"], said["og:description"], said["og:site_name"]) == ("The data", "Look.", "Course")
+    assert said["og:image"] == "https://course.example/mnist/cards/data.png"
+    assert soup.find("link", rel="canonical")["href"] == "https://course.example/mnist/data.html"
+    soup = soup_of('<a href="./data.html">x</a><a href="#y">y</a>', '<meta name="smalldocs:offset" content="./">')
+    site_files.finish_not_found(soup, SITE)
+    assert [a["href"] for a in soup("a")] == ["/mnist/data.html", "#y"] and soup.meta["content"] == "/mnist/"
+
+
+def test_card_has_the_size_that_previews_want():
+    data = site_files.card("A title that is much too long for one line of it", "What is said. " * 40, "Course", None)
+    assert site_notebooks.png_size(data) == (1200, 630) and len(data) < 100_000
+
+
+def test_names_link_to_the_reference_which_is_searched_first(tmp_path):
+    reference = soup_of("<table><tr><td><a href='data.html#load'>load</a></td><td>Read it.</td></tr></table>")
+    entries = site_files.reference_entries(reference)
+    assert entries == {"load": "Read it."} and reference.tr["id"] == "load"
+    chapter = soup_of("<p><a href='https://x/data.py#L1' target='_blank'>source</a></p><h3 id='load'>load</h3>")
+    site_files.link_to_reference(chapter, "reference.html", entries)
+    links = chapter.select("p.doc-links + h3") and chapter.select("p.doc-links a")
+    assert [a["href"] for a in links] == ["reference.html#load", "https://x/data.py#L1"]
+    search = tmp_path / "search.json"
+    search.write_text('[{"href": "data.html", "title": "The data", "section": "", "text": "load"}]')
+    site_files.index_reference(search, "reference.html", entries)
+    assert [entry["href"] for entry in json.loads(search.read_text())] == ["reference.html#load", "data.html"]
+
+
+def test_skip_link_and_sizes_of_pictures(tmp_path):
+    (tmp_path / "a.png").write_bytes(PNG)
+    soup = soup_of("<img src='a.png' alt='a' loading='lazy'><img src='a.png' alt='a'>")
+    build_site.skip_link(soup)
+    build_site.size_pictures(soup, tmp_path)
+    assert soup.body.a["href"] == "#" + soup.main["id"] and soup.main["tabindex"] == "-1"
+    assert [(i["width"], i["height"], i.get("loading")) for i in soup("img")] == [("3", "2", None), ("3", "2", "lazy")]
 
 
 def test_finished_page_is_named_and_local():
@@ -171,6 +278,8 @@ def test_check_passes_a_good_site(site):
         ('<img src="seven.png">', "without alternative text"),
         ('<script src="https://cdn.example/x.js"></script>', "another host"),
         ("<style>@import 'https://fonts.example/x.css';</style>", "another host"),
+        ('<a href="data.html"><img src="seven.png">on</a>', "without alternative text"),
+        ("<pre>/work/.venv/site-packages/x.py:3</pre>", "of the machine"),
         ("<p>so $$x$$ is</p>", "raw TeX"),
         ("<math><mi>\\foo</mi></math>", "not understood"),
     ],
@@ -180,6 +289,33 @@ def test_check_sees_each_fault(site, body, problem):
     write(docs, "index", body)
     found = site_check.check_site(docs, nbs)
     assert len(found) == 1 and found[0].startswith("index.html: ") and problem in found[0]
+
+
+def test_check_of_a_published_site(site):
+    docs, nbs = site
+    write(docs, "404", '<a href="/mnist/data.html">on</a>')
+    published = {page: BeautifulSoup((docs / page).read_text(), "html.parser") for page in ("index.html", "data.html")}
+    for page, soup in published.items():
+        soup.head.append(BeautifulSoup('<title>A</title><meta name="description" content="B">', "html.parser"))
+        site_files.set_head(soup, page, SITE)
+        (docs / page).write_text(str(soup))
+        (docs / f"{page}.md").write_text("A copy.")
+    site_files.write_site_files(docs, published, SITE)
+    assert site_check.check_site(docs, nbs) == []
+    (docs / "cards" / "data.png").unlink()
+    (docs / "404.html").unlink()
+    (docs / "robots.txt").write_text("")
+    (docs / "index.html").write_text((docs / "index.html").read_text().replace("twitter:card", "twitter:x"))
+    (docs / "sitemap.xml").write_text((docs / "sitemap.xml").read_text().replace("data.html", "gone.html"))
+    found = "\n".join(site_check.check_site(docs, nbs))
+    for problem in ("cards/data.png", "404.html: missing", "robots.txt: ", "sitemap.xml: ", "no twitter:card"):
+        assert problem in found
+
+
+def test_check_sees_a_name_without_its_way_to_the_reference(site):
+    docs, nbs = site
+    write(docs, "reference", '<table><tr id="load"><td><a href="data.html#top">load</a></td></tr></table>')
+    assert site_check.check_site(docs, nbs) == ["data.html: load does not link to reference.html#load"]
 
 
 def test_check_sees_missing_and_empty_pages_and_remote_css(site):

@@ -14,13 +14,11 @@ from notebooks import (
     evaluated,
     fingerprint,
     in_order,
-    install_problem,
     output_problems,
     read,
     sign,
     stored_problems,
     tidy_outputs,
-    write_install_cell,
 )
 
 
@@ -260,16 +258,3 @@ def test_make_refuses_an_old_python_in_one_sentence(tmp_path):
     )
     assert done.returncode and "needs Python 3.10 or newer" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "venv").exists()
-
-
-def test_notebooks_get_the_installing_cell(notebook):
-    path = notebook("from mnist_nb.data import load_mnist")
-    assert "make export" in install_problem(read(path))
-    for _ in range(2):
-        write_install_cell(path)
-    assert [cell["cell_type"] for cell in read(path)["cells"]] == ["markdown", "code", "code"]
-    assert install_problem(read(path)) == ""
-
-
-def test_notebooks_without_the_library_need_no_installing_cell(notebook):
-    assert install_problem(read(notebook("1 + 1"))) == ""

@@ -5,6 +5,7 @@ the others. The last line is `N passed, N failed`, and the exit status is 1 if a
 """
 
 import argparse
+import atexit
 import filecmp
 import os
 import shutil
@@ -15,10 +16,10 @@ import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 
-from notebooks import NBS, ROOT, in_order, stored_problems
+from notebooks import NBS, ROOT, in_order, install_problem, read, stored_problems
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -38,16 +39,17 @@ assert accuracy > 0.98, f"the shipped weights get {accuracy:.2%} of the test ima
 
 @dataclass
 class Outcome:
-    "What came of one check; `skipped` says why it could not be made"
+    "What came of one check; `skipped` says why it could not be made, `notes` what else is worth knowing"
 
     name: str
     problems: list = field(default_factory=list)
     seconds: float = 0.0
     skipped: str = ""
+    notes: list = field(default_factory=list)
 
     def __str__(self):
         word = "skip" if self.skipped else "FAIL" if self.problems else "ok"
-        details = [self.skipped] if self.skipped else self.problems
+        details = [self.skipped] if self.skipped else [*self.problems, *self.notes]
         lines = [line for detail in details for line in detail.strip("\n").splitlines()]
         return "\n".join([f"{word:4}  {self.name}  {self.seconds:.1f} s", *(f"        {line}" for line in lines)])
 
@@ -143,22 +145,61 @@ def executed():
     "every notebook is stored as `make execute` ran it, with no error, warning or path of the machine"
     for path in in_order(NBS):
         yield timed(f"{path.name} is stored executed", lambda path=path: stored_problems(path))
+        yield timed(f"{path.name} installs the library", lambda path=path: filter(None, [install_problem(read(path))]))
 
 
 def site():
     "the site builds, has every page, and no dead link or missing image"
 
-    @in_temporary_folder
-    def check(folder):
-        out = folder / "docs"
-        failed = run(sys.executable, ROOT / "tools" / "build_site.py", "--out", out, cwd=ROOT)
-        if failed:
-            return failed
+    def check():
         from build_site import check_site
 
-        return check_site(out)
+        folder, failed = built_site()
+        return failed or check_site(folder)
 
     yield timed("the site builds and is whole", check)
+
+
+@cache
+def built_site():
+    "Build the site into a folder that goes when this process ends; returns the folder and what went wrong"
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    out = folder / "docs"
+    return out, run(sys.executable, ROOT / "tools" / "build_site.py", "--out", out, cwd=ROOT)
+
+
+def browser():
+    "the site in Chromium, and by Lighthouse on three pages; `tools/site_browser.py --all` takes every page"
+    from site_browser import CHECKS as PARTS
+
+    for part in PARTS:
+        yield in_browser(part)
+
+
+def in_browser(part):
+    "The outcome of one part of the browser check; it is skipped only where its tools cannot be had"
+    from site_browser import Missing, check_in_browser, chromium, lighthouse
+
+    said = []
+
+    def check():
+        folder, failed = built_site()
+        if failed:
+            return ["there is no site to look at; the check `site` says why"]
+        problems, scores = check_in_browser(folder, part)
+        said.extend(scores)
+        return problems
+
+    try:
+        chromium()
+        if part == "lighthouse":
+            lighthouse()
+    except Missing as missing:
+        return Outcome(f"{part} in Chromium", skipped=str(missing))
+    outcome = timed(f"{part} in Chromium", check)
+    outcome.notes = said  # Lighthouse's scores, of which that for performance is only reported
+    return outcome
 
 
 def wheel():
@@ -191,6 +232,37 @@ def wheel_problems(built, folder):
         or run(python, "-m", "pip", "check", env=env)
         or run(python, "-c", WHEEL_PROBE, cwd=elsewhere, env=env)
     )
+
+
+def lab():
+    "the quick notebooks run in a real JupyterLab, from `make lab` on; `tools/lab_check.py --all` runs every one"
+    import lab_check
+    from site_browser import Missing, chromium
+
+    try:
+        chromium()
+    except Missing as missing:
+        yield Outcome("JupyterLab", skipped=str(missing))
+    else:
+        yield from in_places("JupyterLab", lab_check)
+
+
+def colab():
+    "the quick notebooks run as in Colab, without the library; `tools/colab_check.py --all` runs every one"
+    import colab_check
+
+    yield from in_places("Colab", colab_check)
+
+
+def in_places(place, module):
+    "The outcomes of the quick notebooks that `module` runs in `place`"
+    from places import chosen
+
+    try:
+        for path, problems, seconds in module.problems_of(chosen(module.QUICK)):
+            yield Outcome(f"{path.name} in {place}", problems, seconds)
+    except Exception as error:  # a place that cannot be set up has failed, and the other checks still run
+        yield Outcome(place, [f"{type(error).__name__}: {error}"])
 
 
 def workflows():
@@ -229,7 +301,8 @@ def test_outcome(case):
     return Outcome(f"{case.get('classname')}::{case.get('name')}", problems, float(case.get("time")), reason)
 
 
-CHECKS = {check.__name__: check for check in (style, workflows, executed, export, clean, tests, site, notebooks, wheel)}
+IN_ORDER = (style, workflows, executed, export, clean, tests, site, browser, notebooks, lab, colab, wheel)
+CHECKS = {check.__name__: check for check in IN_ORDER}
 
 
 def outcomes(names):

@@ -49,29 +49,25 @@ def install_source():
     )
 
 
-def needs_install(nb):
-    "Does the notebook `nb` import the library?"
-    code = [_text(cell["source"]) for cell in nb["cells"] if cell["cell_type"] == "code"]
-    return any(re.search(r"^(from|import) mnist_nb\b", source, re.MULTILINE) for source in code)
-
-
 def install_problem(nb):
-    "What is wrong with the first code cell of `nb`: empty if it installs the library, or if there is no need"
+    "What is wrong with the first code cell of `nb`, which should install the library: empty if nothing is"
     first = next((_text(cell["source"]) for cell in nb["cells"] if cell["cell_type"] == "code"), "")
-    if not needs_install(nb) or first == install_source():
+    if first == install_source():
         return ""
     return "its first code cell does not install the library where it is missing: make export writes it"
 
 
 def write_install_cell(path):
-    "Put the installing cell after the title of the notebook at `path`, in place of an older one"
+    "Put the installing cell after the title of the notebook at `path`, in place of an older one, and say so"
     nb = read(path)
     if not install_problem(nb):
         return
     cells = [c for c in nb["cells"] if not (c["cell_type"] == "code" and "find_spec('mnist_nb')" in _text(c["source"]))]
     new = {"cell_type": "code", "execution_count": None, "id": "install", "metadata": {}, "outputs": []}
-    nb["cells"] = [cells[0], {**new, "source": install_source().splitlines(True)}, *cells[1:]]
+    start = sum(cell["cell_type"] == "markdown" for cell in cells[:1])
+    nb["cells"] = [*cells[:start], {**new, "source": install_source().splitlines(True)}, *cells[start:]]
     write_nb(nb, path)
+    print(f"{Path(path).name}: the cell that installs the library was written")
 
 
 def tidy_outputs(outputs):
@@ -138,7 +134,6 @@ def stored_problems(path):
     ]
     if nb["metadata"].get("nbdev", {}).get("executed") != fingerprint(nb, positions):
         problems.append(f"not stored as it was last run: make execute NB={Path(path).stem}")
-    problems.extend(filter(None, [install_problem(nb)]))
     return problems + output_problems(nb)
 
 

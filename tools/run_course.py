@@ -5,6 +5,7 @@ execute   the same run, stored in `nbs/` itself, for maintainers
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -169,8 +170,35 @@ def store(path, target, before):
 
 def copy_notebooks():
     "Fresh copies of the notebooks, and of what lies beside them, in `COURSE`"
+    keep_edited_copies()
     shutil.rmtree(COURSE, ignore_errors=True)
     shutil.copytree(NBS, COURSE, ignore=shutil.ignore_patterns(".*"))
+    record_sources()
+
+
+def sources(folder):
+    "For each notebook of `folder`, a hash of the sources of its cells: they change when somebody edits it"
+    cells = {path.name: [cell["source"] for cell in read(path)["cells"]] for path in in_order(folder)}
+    return {name: hashlib.sha256(json.dumps(texts).encode()).hexdigest() for name, texts in cells.items()}
+
+
+def record_sources():
+    "Note what the copies say, so that an edit made in them is seen before the next run replaces them"
+    (COURSE.parent / "sources.json").write_text(json.dumps(sources(COURSE)), encoding="utf-8")
+
+
+def keep_edited_copies():
+    "Move copies that somebody has edited out of the way of the new ones, and say so"
+    record = COURSE.parent / "sources.json"
+    copied = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    edited = [name for name, text in sources(COURSE).items() if record.exists() and copied.get(name) != text]
+    if edited:
+        kept = COURSE.parent / f"edited-{time.strftime('%Y%m%d-%H%M%S')}"
+        kept.mkdir(parents=True)
+        for name in edited:
+            shutil.move(COURSE / name, kept / name)
+        print(f"You edited copies in {COURSE.parent.name}/nbs/: {', '.join(edited)}. They are now in {kept}.")
+        print("Edit the notebooks in nbs/ instead: the copies are made anew in each run.")
 
 
 def choose(names):

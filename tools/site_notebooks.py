@@ -9,6 +9,7 @@ Everything here is done to the notebooks, before either renderer sees them:
 - pictures become files with alternative text and their size, tables become plain accessible tables.
 """
 
+import ast
 import base64
 import html
 import re
@@ -18,7 +19,6 @@ from pathlib import Path
 
 import yaml
 from bs4 import BeautifulSoup, Tag
-from fastcore.nbio import mk_cell
 from latex2mathml.converter import convert
 
 FIGURES = "figures"  # the folder of a page's pictures, inside the site
@@ -36,6 +36,7 @@ MATHS = re.compile(
 )
 FENCE_DIV = re.compile(r"^:{3,}\s*(\S.*)?$")
 CELL_OPTION = re.compile(r"^#\|\s*([\w-]+)\s*:\s*(.*)$")
+HTML_TAG = re.compile(r"functools\.partial\(<function ft at 0x[0-9a-f]+>, '(\w+)'[^)]*\)")
 STYLE_RULE = re.compile(r"\{([^{}]*)\}")
 TEXT_COLOUR = re.compile(r"(?<![\w-])color:[^;]*;?")
 HEX_BACKGROUND = re.compile(r"background-color:\s*#([0-9a-fA-F]{6})")
@@ -281,13 +282,43 @@ def process_output(
 # ---------------------------------------------------------------- cells and the notebook
 
 
+def drop_noise(
+    cells: list[dict],  # a notebook's cells as nbdev left them, changed in place
+) -> None:
+    "Drop what nbdev's own run of the imports wrote, and name the types that it took for tags of fastcore's HTML."
+    for cell in cells:
+        outputs = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
+        for output in outputs:
+            if text := output.get("data", {}).get("text/markdown"):
+                named = HTML_TAG.sub(lambda m: m[1].capitalize(), "".join(text))  # `Figure` is matplotlib's here
+                output["data"]["text/markdown"] = named
+        if "outputs" in cell:
+            cell["outputs"] = outputs
+
+
+def fold_imports(
+    source: str,  # a code cell's source
+) -> str:  # the same, folded if it only imports
+    "Fold a cell of imports away: they are the same in every chapter, and stand between the reader and its start."
+    lines = source.split("\n")
+    head = [line for line in lines if line.startswith("#|")]
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # a line for the shell, or a magic
+        return source
+    if not body or not all(isinstance(node, ast.Import | ast.ImportFrom) for node in body):
+        return source
+    kept = [line for line in head if not line.startswith(("#| code-fold", "#| code-summary"))]
+    return "\n".join([*kept, "#| code-fold: true", '#| code-summary: "Imports"', *lines[len(head) :]])
+
+
 def process_code(
     cell: dict,  # a code cell, changed in place
     page: Page,  # its page
     site: Site,  # the site's pages and its address
 ) -> None:
     "Process a code cell: its options and its outputs."
-    options, cell["source"] = cell_options(cell["source"])
+    options, cell["source"] = cell_options(fold_imports(cell["source"]))
     pictures = 0
     for output in cell.get("outputs", []):
         if "data" in output:
@@ -302,16 +333,6 @@ def front_matter(
     meta = yaml.safe_load(source.strip().strip("-"))
     meta.pop("output-file", None)
     return f"---\n{yaml.safe_dump(meta, allow_unicode=True, sort_keys=False)}---\n"
-
-
-def page_tools(
-    notebook: str,  # the notebook's file name
-    site: Site,  # the repository's address
-) -> str:  # Markdown
-    "Link a page to its notebook: on Colab, and in the repository."
-    path = f"blob/{site.branch}/nbs/{notebook}"
-    colab = site.repository.replace("https://github.com/", "https://colab.research.google.com/github/")
-    return f"::: {{.page-tools}}\n[Open in Colab]({colab}/{path}) [Notebook source]({site.repository}/{path})\n:::\n"
 
 
 def process_notebook(
@@ -331,6 +352,4 @@ def process_notebook(
             process_code(cell, page, site)
         elif i == 0 and cell["source"].startswith("---"):
             cell["source"] = front_matter(cell["source"])
-    if site.repository and page.name != "index":
-        cells.insert(1, mk_cell(page_tools(notebook, site), "markdown"))
     return page
