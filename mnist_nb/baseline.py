@@ -48,7 +48,7 @@ def as_vectors(
     images:np.ndarray,  # uint8 [n, 28, 28]
 ) -> np.ndarray:        # float32 [n, 784], from 0 to 1
     "Write each image as one row of numbers. `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."
-    return check_images(images).reshape(len(images), -1)/np.float32(255)
+    return check_images(images).reshape(len(images), 28*28)/np.float32(255)
 
 # %% ../nbs/02_baseline.ipynb #c041
 METRICS = {'mse': mse, 'l1': l1}
