@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from mnist_nb.cnn import load_card
+from mnist_nb.results import load_results
+from notebooks import NBS, read
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf8")
 
@@ -17,3 +19,13 @@ def test_example_runs_and_gives_what_it_says():
     # two images of difference: two processors may round an image on the edge between two digits differently
     assert abs(eval(last, names) - said) <= 0.0002
     assert said == load_card()["test"]["accuracy"]
+
+
+def test_what_readme_and_front_page_say_of_the_results_holds():
+    methods = load_results()["methods"]
+    pages = README + " ".join("".join(cell["source"]) for cell in read(NBS / "index.ipynb")["cells"])
+    assert "fifteen methods" in pages and len(methods) == 15
+    assert "99% within seconds" in pages and methods["cnn_fast"]["accuracy"] >= 0.99
+    assert methods["cnn_fast"]["train_seconds"] < 60
+    assert "99.6% within minutes" in pages and round(methods["cnn_accurate"]["accuracy"], 3) >= 0.996
+    assert methods["cnn_accurate"]["train_seconds"] < 5 * 60

@@ -152,8 +152,8 @@ def run_recipe(recipe):
 # ---------------------------------------------------------------- loaders
 
 
-def learner_seconds(dls, model, limit):
-    "Seconds of the training part of one epoch with fastai's `Learner` and PyTorch's Adam, and the learner"
+def learner_seconds(dls, model, limit, one_cycle=False):
+    "Seconds of the training part of one epoch with fastai's `Learner` and PyTorch's Adam"
     from fastai.vision.all import Callback, CancelFitException, CancelValidException, Learner
 
     class TrainOnly(Callback):
@@ -167,7 +167,10 @@ def learner_seconds(dls, model, limit):
     learn = Learner(dls, model, loss_func=nn.CrossEntropyLoss(), opt_func=adam, cbs=TrainOnly())
     with learn.no_bar(), learn.no_logging():
         start = time.perf_counter()
-        learn.fit_one_cycle(1, 0.005)
+        if one_cycle:
+            learn.fit_one_cycle(1, 0.005)
+        else:
+            learn.fit(1, 0.001)
         return time.perf_counter() - start
 
 
@@ -201,7 +204,7 @@ def run_learner(source):
         torch.manual_seed(seed)
         model = MnistCNN()
         dls = file_dataloaders(64) if source == "files" else memory_dataloaders(Settings(device="cpu"))
-        return learner_seconds(dls, model, limit), count_right(model, limit)
+        return learner_seconds(dls, model, limit, one_cycle=True), count_right(model, limit)
 
     return run
 
@@ -220,13 +223,15 @@ def loader_ratios(rounds, limit):
 
     files = file_dataloaders(64)
     times = {}
+    ways = {
+        "batches of 64": (64, torch.contiguous_format),
+        "batches of 128, channels last": (128, torch.channels_last),
+    }
     for _ in range(rounds):
-        for batch_size in (64, 128):
+        for key, (batch_size, layout) in ways.items():
             memory = memory_dataloaders(Settings(device="cpu", batch_size=batch_size))
-            for name, layout in [("", torch.contiguous_format), (", channels last", torch.channels_last)]:
-                key = f"batches of {batch_size}{name}"
-                times.setdefault(f"bare, {key}", []).append(bare(batch_size, layout))
-                times.setdefault(f"Learner, {key}", []).append(learner_seconds(memory, network(layout), limit))
+            times.setdefault(f"bare, {key}", []).append(bare(batch_size, layout))
+            times.setdefault(f"Learner, {key}", []).append(learner_seconds(memory, network(layout), limit))
         times.setdefault("files", []).append(learner_seconds(files, network(torch.contiguous_format), limit))
     return dict(images=len(x), rounds=rounds, seconds=times)
 

@@ -30,7 +30,7 @@ from packaging.requirements import Requirement
 from notebooks import ROOT
 from places import clocked, command_line, run_problems
 
-QUICK = ("00_data", "04_evaluation")
+QUICK = ("04_evaluation",)
 HOST = ("torch", "fastai", "ipykernel", "pip", "setuptools")
 CELL_TIMEOUT = 3600  # seconds
 NOT_SOURCE = (".git", ".venv", "_docs", "_proc", "_course", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")

@@ -27,7 +27,7 @@ from notebooks import NBS, ROOT, in_order, read
 from places import clocked, code_cells, command_line, run_problems, seen
 from site_browser import FLAGS, chromium
 
-QUICK = ("index", "00_data", "05_feature_maps")
+QUICK = ("index", "05_feature_maps")
 # As in the Makefile: where `make lab` opens.
 FRONT_PAGE = "nbs/index.ipynb"
 START = 300  # seconds until the server and its page are there
