@@ -1,4 +1,4 @@
-"""Draw the front page's seven small pictures, one for each chapter, into nbs/images/.
+"""Draw the front page's small pictures, one for each chapter, into nbs/images/.
 
 Usage: python tools/draw_thumbnails.py
 """
@@ -13,9 +13,12 @@ from matplotlib import pyplot as plt  # noqa: E402
 from sklearn.metrics import confusion_matrix  # noqa: E402
 
 from mnist_nb.baseline import TemplateClassifier, as_vectors, mean_images  # noqa: E402
+from mnist_nb.breaking_it import DISTORTIONS  # noqa: E402
 from mnist_nb.cnn import layer_table, load_cnn  # noqa: E402
 from mnist_nb.data import load_mnist, select_digits  # noqa: E402
+from mnist_nb.results import load_results  # noqa: E402
 from mnist_nb.speed import load_benchmark  # noqa: E402
+from mnist_nb.your_digit import fake_photo, prepare_digit  # noqa: E402
 
 FOLDER = Path(__file__).parent.parent / "nbs" / "images"
 SIZE, DPI = (2.0, 1.2), 160  # inches, dots an inch
@@ -76,10 +79,34 @@ def draw_feature_maps(ax, images, labels):
 
 
 def draw_speed(ax, images, labels):
-    race = load_benchmark()["race"]
-    for (_, r), colour in zip(race.items(), (*["#c46a1a"] * 3, *["#35608d"] * 3), strict=True):
+    for name, r in load_benchmark()["race"].items():
+        colour = "#c46a1a" if name.startswith("ours") else "#35608d"
         ax.plot(r["seconds"], 100 * np.array(r["correct"]) / r["images"], "o", color=colour, ms=5)
     ax.set(xscale="log", ylim=(98.6, 99.7), xlim=(1.5, 500))
+
+
+def draw_breaking_it(ax, images, labels):
+    four = select_digits(images, labels, (4,))[0][2:3]
+    levels = dict(shift=[4], turn=[30, 60], zoom=[0.5, 1.6], stroke=[-1, 3], noise=[80, 120], blur=[1, 2])
+    levels |= dict(invert=[0.2, 1], occlude=[8, 10])
+    ax.imshow(mosaic(np.concatenate([DISTORTIONS[n][0](four, v) for n in levels for v in levels[n]]), 5), cmap="gray")
+
+
+def draw_your_digit(ax, images, labels):
+    two = select_digits(images, labels, (2,))[0][1]
+    photo = prepare_digit(fake_photo(two, np.random.default_rng(9), side=336))
+    after = np.kron(photo.image, np.ones((12, 12)))
+    ax.imshow(np.hstack([photo.sheet, np.full((336, 24), 255), after]), cmap="gray", vmin=0, vmax=255)
+
+
+def draw_results(ax, images, labels):
+    methods = sorted(load_results()["methods"].values(), key=lambda m: m["accuracy"])
+    for row, m in enumerate(methods):
+        low, high = (100 * (1 - x) for x in m["interval"][::-1])
+        colour = "#c46a1a" if "CNN" in m["title"] or "vote" in m["title"] else "#35608d"
+        ax.plot([low, high], [-row, -row], color=colour, lw=2)
+        ax.plot(100 * (1 - m["accuracy"]), -row, "o", color=colour, ms=5)
+    ax.set(xscale="log", xlim=(0.2, 60), ylim=(-len(methods), 1))
 
 
 DRAW = {
@@ -90,18 +117,23 @@ DRAW = {
     "04_evaluation": draw_evaluation,
     "05_feature_maps": draw_feature_maps,
     "06_speed": draw_speed,
+    "07_breaking_it": draw_breaking_it,
+    "08_your_digit": draw_your_digit,
+    "09_results": draw_results,
 }
 
 
 def main():
-    "Draw all seven."
+    "Draw them all."
     images, labels = load_mnist()
     FOLDER.mkdir(exist_ok=True)
     for name, draw in DRAW.items():
         fig, ax = canvas()
         draw(ax, images, labels)
         fig.savefig(
-            FOLDER / f"{name}.png", dpi=DPI, facecolor="black" if draw in (draw_data, draw_baseline) else "white"
+            FOLDER / f"{name}.png",
+            dpi=DPI,
+            facecolor="black" if draw in (draw_data, draw_baseline, draw_breaking_it) else "white",
         )
         plt.close(fig)
 
