@@ -58,30 +58,40 @@ def classic(
         return Fitted(lambda x: model.predict(as_vectors(x)), int(parameters(model)), model)
     return train
 
-def least_squares(seed):
-    "Linear regression on ten columns of zeros and ones; the largest output wins"
+def least_squares(
+    seed:int=0,  # not used, since chance plays no part
+):               # scikit-learn's classifier, not yet fitted
+    "Linear regression on ten columns of zeros and ones; the largest output wins."
     from sklearn.linear_model import RidgeClassifier
     return RidgeClassifier(alpha=1e-3)
 
-def logistic_regression(seed):
-    "Softmax over ten linear scores"
+def logistic_regression(
+    seed:int=0,  # not used, since chance plays no part
+):               # scikit-learn's classifier, not yet fitted
+    "Softmax over ten linear scores."
     from sklearn.linear_model import LogisticRegression
     return LogisticRegression(max_iter=1000)
 
-def nearest(k):
-    "Let the `k` nearest training images vote"
+def nearest(
+    k:int,      # how many neighbours
+) -> Callable:  # seed -> scikit-learn's classifier, not yet fitted
+    "Let the `k` nearest training images vote."
     def make(seed):
         from sklearn.neighbors import KNeighborsClassifier
         return KNeighborsClassifier(k)
     return make
 
-def support_vectors(seed):
-    "A support vector machine with a Gaussian ('RBF') kernel"
+def support_vectors(
+    seed:int=0,  # not used, since chance plays no part
+):               # scikit-learn's classifier, not yet fitted
+    "A support vector machine with a Gaussian ('RBF') kernel."
     from sklearn.svm import SVC
     return SVC(C=5, gamma=.025, cache_size=1000)
 
-def hidden_layer(seed):
-    "One hidden layer of 300 units, trained with Adam until the loss hardly falls"
+def hidden_layer(
+    seed:int=0,  # where its weights and the order of the images start
+):               # scikit-learn's classifier, not yet fitted
+    "One hidden layer of 300 units, trained with Adam until the loss hardly falls."
     from sklearn.neural_network import MLPClassifier
     return MLPClassifier((300,), tol=1e-3, n_iter_no_change=3, max_iter=100, random_state=seed)
 
