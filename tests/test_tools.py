@@ -88,6 +88,14 @@ def test_an_exported_cell_that_is_no_python_is_a_sentence(monkeypatch):
     assert message.startswith("The library was not exported") and "def f(: pass" in message
 
 
+def test_a_second_run_in_the_same_folder_waits_its_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_course, "COURSE", tmp_path / "_course" / "nbs")
+    monkeypatch.setattr(run_course, "main", lambda mode, names: run_course.alone(mode, names))
+    assert "Another run" in run_course.alone("execute", [])
+    monkeypatch.setattr(run_course, "main", lambda mode, names: "")
+    assert run_course.alone("execute", []) == ""
+
+
 def test_lost_kernel_is_a_failure(notebook):
     result = run_course.run(notebook("import os; os._exit(1)"), "[1/1] 05_sample")
     assert result.error.startswith("05_sample.ipynb, cell 2 (import os; os._exit(1)): DeadKernelError")

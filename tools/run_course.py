@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import nbformat
 from fastcore.nbio import write_nb
+from filelock import FileLock, Timeout
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbdev.clean import nbdev_clean
@@ -262,12 +263,22 @@ def main(mode, names):
     return problem
 
 
+def alone(mode, names):
+    "`main`, unless another run is working in the same folder"
+    COURSE.parent.mkdir(exist_ok=True)
+    try:
+        with FileLock(COURSE.parent / "running.lock", timeout=0):
+            return main(mode, names)
+    except Timeout:
+        return f"Another run is working in {COURSE.parent.name}/: wait until it has ended, then start this one again."
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", choices=["course", "execute"])
     parser.add_argument("names", nargs="*", metavar="NOTEBOOK", help="run only these, e.g. 03_cnn")
     arguments = parser.parse_args()
     try:
-        sys.exit(main(arguments.mode, arguments.names) or 0)
+        sys.exit(alone(arguments.mode, arguments.names) or 0)
     except KeyboardInterrupt:
         sys.exit("\nStopped. What was stored before this stays stored; no other notebook was touched.")
