@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup
 from nbdev.config import nbpath2html
 
-MIN_TEXT = 200  # a page with fewer characters of text than this counts as empty
+MIN_TEXT = 300  # a page with fewer characters of text than this counts as empty
 HEAD = ("description", "og:title", "og:description", "og:url", "og:image", "og:image:alt", "twitter:card")
 RAW_TEX = ("$$", "\\(", "\\[", "\\begin{")
 MACHINE = re.compile(r"\S*/site-packages/\S*|<[^<>]* at 0x[0-9a-f]{6,}>")
