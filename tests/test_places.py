@@ -17,7 +17,7 @@ import lab_check
 import lowest
 import places
 import run_course
-from notebooks import NBS, ROOT, in_order, install_problem, install_source, read, write_install_cell
+from notebooks import NBS, NOT_SOURCE, ROOT, in_order, install_problem, install_source, read, write_install_cell
 from site_browser import Missing, chromium
 
 # From https://github.com/googlecolab/backend-info, pip-freeze.txt of 19 August 2026.
@@ -236,7 +236,7 @@ def test_a_notebook_that_fails_in_colab_is_found(tmp_path, monkeypatch):
 
 def test_git_gets_the_working_tree_for_the_address_in_the_cell(tmp_path, monkeypatch):
     monkeypatch.setattr(colab_check, "ROOT", tmp_path / "tree")
-    shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*colab_check.NOT_SOURCE, "files", "*.ipynb"))
+    shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*NOT_SOURCE, "files", "*.ipynb"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(colab_check.make_repository(tmp_path / "repository")))
     [address] = [word.strip("')").removeprefix("git+") for word in install_source().split() if "git+" in word]
     subprocess.run(["git", "clone", "-q", address, tmp_path / "clone"], check=True)

@@ -19,13 +19,12 @@ from dataclasses import dataclass, field
 from functools import cache, wraps
 from pathlib import Path
 
-from notebooks import NBS, ROOT, in_order, install_problem, read, stored_problems
+from notebooks import NBS, ROOT, copy_source, in_order, install_problem, read, stored_problems
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = ROOT / ".github" / "workflows"
 CELL_TIMEOUT = 1500  # seconds
 WHEEL_LIMIT = 12_000_000  # bytes
-NOT_SOURCE = (".git", ".venv", "_docs", "_proc", "_course", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
 
 WHEEL_PROBE = """
 from mnist_nb.data import load_mnist
@@ -86,11 +85,6 @@ def in_temporary_folder(check):
             return check(Path(folder))
 
     return checked
-
-
-def copy_source(folder):
-    "Copy the working tree, without what is built from it, to the new folder `folder`"
-    return shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
 
 
 def files_in(folder):

@@ -27,13 +27,12 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbdev.config import get_config
 from packaging.requirements import Requirement
 
-from notebooks import ROOT
+from notebooks import ROOT, copy_source
 from places import clocked, command_line, run_problems
 
 QUICK = ("04_evaluation",)
 HOST = ("torch", "fastai", "ipykernel", "pip", "setuptools")
 CELL_TIMEOUT = 3600  # seconds
-NOT_SOURCE = (".git", ".venv", "_docs", "_proc", "_course", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
 
 
 def closure(names):
@@ -102,7 +101,7 @@ def host_environment(python, **own):
 
 def make_repository(folder):
     "A git repository of the working tree in the new `folder`; returns git's settings that fetch it in place of ours"
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
+    copy_source(folder)
     config = folder.with_suffix(".gitconfig")
     config.write_text(
         f'[url "{folder.as_uri()}"]\n\tinsteadOf = {get_config(ROOT).git_url}\n'

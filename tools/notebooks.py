@@ -1,4 +1,4 @@
-"""What the runner and the checks both know about the course's notebooks.
+"""What the runner and the checks both know about the course's notebooks and its working tree.
 
 python tools/notebooks.py    write the cell that installs the library where it is missing into every notebook
 """
@@ -6,6 +6,7 @@ python tools/notebooks.py    write the cell that installs the library where it i
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 from fastcore.nbio import write_nb
@@ -14,11 +15,17 @@ from nbdev.test import nb_test_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 NBS = ROOT / "nbs"
+NOT_SOURCE = (".git", ".venv", "_docs", "_proc", "_course", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
 
 # fastprogress draws its bars as HTML; the results table that remains after the last update has no bar in it.
 _BAR = re.compile(r"<progress\b|<style>\s*progress\b")
 _WARNING = re.compile(r"\b\w*Warning: ")
 _MACHINE_PATH = re.compile(r"(?<![\w./:-])(?:/(?:root|home|Users|tmp|private|var/folders)/|[A-Z]:\\+Users\\+)")
+
+
+def copy_source(folder):
+    "Copy the working tree, without what is built from it, to the new folder `folder`"
+    return shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
 
 
 def in_order(folder):
