@@ -6,8 +6,8 @@ Docs: https://mnist-nb.github.io/mnist_nb/results.html.md"""
 
 # %% auto #0
 __all__ = ['METHODS', 'RUNS', 'Fitted', 'Method', 'classic', 'least_squares', 'logistic_regression', 'nearest', 'support_vectors',
-           'hidden_layer', 'network', 'course_network', 'vote', 'run_method', 'measured', 'store_runs', 'summary',
-           'load_results', 'write_results', 'three_or_seven']
+           'hidden_layer', 'network', 'course_network', 'vote', 'run_method', 'measured', 'store_runs',
+           'prediction_interval', 'summary', 'load_results', 'write_results', 'three_or_seven']
 
 # %% ../nbs/09_results.ipynb #c004
 import json
@@ -230,6 +230,14 @@ def _read(path, kind):
 _MEND = 'install mnist_nb again, or delete the file and run 09_results.ipynb'
 
 # %% ../nbs/09_results.ipynb #c024
+def prediction_interval(
+    accuracies:np.ndarray,   # of two or more runs from different seeds, from 0 to 1
+) -> tuple[float, float]:    # lower and upper end
+    "Where one more run from another seed is expected, 19 times out of 20 (Student's t, normal scores)."
+    runs = np.asarray(accuracies)
+    half = stats.t.ppf(.975, len(runs) - 1)*runs.std(ddof=1)*np.sqrt(1 + 1/len(runs))
+    return float(runs.mean() - half), float(runs.mean() + half)
+
 def summary(
     name:str,         # a key of `METHODS`
     runs:list[dict],  # its runs
@@ -242,9 +250,7 @@ def summary(
                interval=[round(x, 5) for x in accuracy_interval(round(correct.mean()), n)],
                seeds=[run['seed'] for run in runs], sd=None, prediction_interval=None)
     if len(runs) > 1:
-        sd = correct.std(ddof=1)/n
-        half = stats.t.ppf(.975, len(runs) - 1)*sd*np.sqrt(1 + 1/len(runs))
-        out |= dict(sd=round(sd, 6), prediction_interval=[round(out['accuracy'] + x, 5) for x in (-half, half)])
+        out |= dict(sd=round(correct.std(ddof=1)/n, 6), prediction_interval=[round(x, 5) for x in prediction_interval(correct/n)])
     return out | dict(train_seconds=float(np.median([run['train_seconds'] for run in runs])),
                       predict_seconds=float(np.median([run['predict_seconds'] for run in runs])),
                       parameters=runs[0]['parameters'], published=method.published, recipe=method.recipe,
@@ -253,7 +259,7 @@ def summary(
 # %% ../nbs/09_results.ipynb #c048
 def load_results(
     path:Path|None=None,  # a file of `write_results`; the one in the package if None
-) -> dict:                # 'methods': their summaries; 'three_or_seven': the two-digit problem; 'recipes': times and ratios
+) -> dict:                # 'methods': their summaries; 'three_or_seven': the two-digit problem; 'speed': times
     "Load the course's headline numbers. `FileNotFoundError` for a missing file, `ValueError` for a damaged one."
     path = Path(path or files('mnist_nb')/'results.json')
     if not path.is_file(): raise FileNotFoundError(f'expected results at {path}, found none: {_MEND}')

@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from mnist_nb.baseline import accuracy_interval
 from mnist_nb.cnn import save_weights, versions
-from mnist_nb.results import METHODS, RUNS, run_method, store_runs
+from mnist_nb.results import METHODS, RUNS, prediction_interval, run_method, store_runs
 
 FOLDER = Path(__file__).parent.parent / "mnist_nb" / "weights"
 METHOD = "cnn_accurate"
@@ -30,12 +29,12 @@ def score(correct, n=10_000):
 def spread(correct, n=10_000):
     "Several runs on one set of images: where 95% of further runs are expected (Student's t, normal scores)"
     acc = np.array(correct) / n
-    half = stats.t.ppf(0.975, len(acc) - 1) * acc.std(ddof=1) * np.sqrt(1 + 1 / len(acc))
+    low, high = prediction_interval(acc)
     return dict(
         correct=list(correct),
         mean=round(acc.mean(), 5),
         sd=round(acc.std(ddof=1), 5),
-        prediction_interval=[round(acc.mean() - half, 5), round(min(1, acc.mean() + half), 5)],
+        prediction_interval=[round(low, 5), round(min(1, high), 5)],
     )
 
 
