@@ -6,8 +6,8 @@ Docs: https://mnist-nb.github.io/mnist_nb/cnn.html.md"""
 
 # %% auto #0
 __all__ = ['MEAN', 'STD', 'ROW', 'adam', 'as_batch', 'MnistCNN', 'layer_table', 'holdout_splitter', 'as_rows', 'row_image',
-           'row_label', 'RowsDL', 'pick_device', 'memory_dataloaders', 'train_cnn', 'predict_probs', 'save_weights',
-           'load_cnn', 'load_card', 'recipe', 'versions']
+           'row_label', 'NormalizeBytes', 'RowsDL', 'pick_device', 'memory_dataloaders', 'train_cnn', 'predict_probs',
+           'save_weights', 'load_cnn', 'load_card', 'recipe', 'versions']
 
 # %% ../nbs/03_cnn.ipynb #c004
 import json
@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 import torch
 from fastai.data.core import DataLoaders, Datasets, TfmdDL, test_set
-from fastai.data.transforms import Categorize, IntToFloatTensor, Normalize, ToTensor
+from fastai.data.transforms import Categorize, DisplayedTransform, ToTensor
 from fastai.optimizer import OptimWrapper
-from fastai.torch_core import TensorCategory, TensorImageBW, default_device
+from fastai.torch_core import TensorCategory, TensorImage, TensorImageBW, default_device
 from fastai.vision.core import PILImageBW
 from fastcore.basics import chunked
 from fastcore.foundation import L
@@ -40,8 +40,11 @@ def as_batch(
     images:np.ndarray,  # uint8 [n, 28, 28]
 ) -> torch.Tensor:      # float32 [n, 1, 28, 28], normalised with `MEAN` and `STD`
     "Turn raw images into what the network takes. `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."
-    scaled = torch.tensor(check_images(images), dtype=torch.float32).div(255)
-    return scaled.sub(MEAN).div(STD)[:, None]
+    return _normalise(torch.tensor(check_images(images), dtype=torch.float32))[:, None]
+
+def _normalise(pixels):
+    "Float pixels from 0 to 255 to numbers around zero, in place"
+    return pixels.div_(255).sub_(MEAN).div_(STD)
 
 # %% ../nbs/03_cnn.ipynb #c035
 class MnistCNN(nn.Module):
@@ -126,6 +129,13 @@ def row_label(
     return str(o['label'])
 
 # %% ../nbs/03_cnn.ipynb #c065
+class NormalizeBytes(DisplayedTransform):
+    "What `as_batch` does, for batches that fastai has put together. The way back gives whole numbers from 0 to 255."
+    order = 10  # where fastai turns bytes into numbers
+    def encodes(self, x:TensorImage): return _normalise(x.as_subclass(torch.Tensor).to(torch.float, copy=True))
+    def decodes(self, x:TensorImage): return ((x*STD + MEAN)*255).round().clamp(0, 255).long()
+
+# %% ../nbs/03_cnn.ipynb #c068
 class RowsDL(TfmdDL):
     """Serve whole batches cut from a table of `as_rows`, shuffled from `seed`; each pass has an order of its own.
     Other items, such as a list of files, are served one by one, as `TfmdDL` does."""
@@ -143,18 +153,22 @@ class RowsDL(TfmdDL):
 
     def shuffle_fn(self, idxs): return np.random.default_rng(self.rng.getrandbits(64)).permutation(idxs).tolist()
 
-    def create_batches(self, samps):
+    def __iter__(self):
         items = getattr(self.dataset, 'items', None)
-        if not isinstance(items, np.ndarray): yield from super().create_batches(samps)
-        else: yield from (self.cut(items[idxs]) for idxs in chunked(samps, self.bs, self.drop_last))
+        if not isinstance(items, np.ndarray): return (yield from super().__iter__())
+        self.randomize()
+        self.before_iter()
+        for idxs in chunked(self.get_idxs(), self.bs, self.drop_last):
+            yield self.after_batch(self.cut(items[idxs]))
+        self.after_iter()
 
     def cut(self, rows):
         images = rows['image'] if rows.dtype == ROW else rows
-        x = TensorImageBW(torch.from_numpy(np.ascontiguousarray(images))[:, None])
+        x = torch.from_numpy(np.ascontiguousarray(images))[:, None].to(self.device).as_subclass(TensorImageBW)
         if len(self.dataset.tls) == 1: return (x,)  # a test set without labels
-        return x, TensorCategory(torch.from_numpy(rows['label'].astype(np.int64)))
+        return x, torch.from_numpy(rows['label'].astype(np.int64)).to(self.device).as_subclass(TensorCategory)
 
-# %% ../nbs/03_cnn.ipynb #c067
+# %% ../nbs/03_cnn.ipynb #c070
 def pick_device(
     name:str='auto',  # 'auto', 'cpu', 'cuda' or 'mps'
 ) -> torch.device:    # where to compute
@@ -164,7 +178,7 @@ def pick_device(
     if not have[name]: raise RuntimeError(f'device {name!r} is not available here: use auto or cpu in settings.ini')
     return default_device() if name == 'auto' else torch.device(name)
 
-# %% ../nbs/03_cnn.ipynb #c070
+# %% ../nbs/03_cnn.ipynb #c073
 def memory_dataloaders(
     cfg:Settings|None=None, # seed, batch size and device; what settings.ini says if None
     n_valid:int=10_000,     # hold out so many of the 60,000; 0: train on all, with an empty validation set
@@ -181,13 +195,13 @@ def memory_dataloaders(
     train_ds = Datasets(train_rows, [[row_image], [row_label, Categorize([str(d) for d in DIGITS])]], split_idx=0)
     valid_ds = test_set(train_ds, valid_rows, rm_tfms=0, with_labels=True)
     train = RowsDL(train_ds, bs=cfg.batch_size, shuffle=True, drop_last=True, seed=cfg.seed, after_item=ToTensor(),
-                   after_batch=[IntToFloatTensor(), Normalize.from_stats([MEAN], [STD])])
+                   after_batch=NormalizeBytes())
     return DataLoaders(train, train.new(valid_ds, shuffle=False, drop_last=False), device=pick_device(cfg.device))
 
-# %% ../nbs/03_cnn.ipynb #c079
+# %% ../nbs/03_cnn.ipynb #c082
 adam = partial(OptimWrapper, opt=torch.optim.Adam)  # an `opt_func` for fastai's `Learner`
 
-# %% ../nbs/03_cnn.ipynb #c091
+# %% ../nbs/03_cnn.ipynb #c094
 def train_cnn(
     cfg:Settings|None=None, # seed, batch size, epochs, learning rate, device; what settings.ini says if None
 ):                          # a trained fastai `Learner` whose validation set is the 10,000 held-out images
@@ -203,7 +217,7 @@ def train_cnn(
     learn.fit_one_cycle(cfg.epochs, cfg.learning_rate)
     return learn
 
-# %% ../nbs/03_cnn.ipynb #c094
+# %% ../nbs/03_cnn.ipynb #c097
 def predict_probs(
     model:nn.Module,    # a network that scores [n, 1, 28, 28] for ten digits
     images:np.ndarray,  # uint8 [n, 28, 28]; n may be 0
@@ -219,7 +233,7 @@ def predict_probs(
     finally: model.train(was_training)
     return torch.cat(probs).numpy() if probs else np.empty((0, 10), np.float32)
 
-# %% ../nbs/03_cnn.ipynb #c101
+# %% ../nbs/03_cnn.ipynb #c104
 def save_weights(
     model:nn.Module,  # the trained network
     path:str|Path,    # where to write, such as 'my_cnn.safetensors'
@@ -253,7 +267,7 @@ def load_cnn(
         raise ValueError(f'{path.name}: expected the weights of MnistCNN, got those of another network: {e}') from e
     return model.eval()
 
-# %% ../nbs/03_cnn.ipynb #c104
+# %% ../nbs/03_cnn.ipynb #c107
 def load_card() -> dict:  # recipe, seed, versions, and accuracy held out and on test
     "Load the card of the weights that ship with the package."
     return json.loads((files('mnist_nb')/'weights'/'mnist_cnn.json').read_text(encoding='utf8'))

@@ -3,9 +3,10 @@
 import matplotlib
 import numpy as np
 import pytest
-from fastai.vision.all import ClassificationInterpretation, Learner, accuracy, load_learner
+import torch
+from fastai.vision.all import ClassificationInterpretation, Learner, TensorImage, Transform, accuracy, load_learner
 
-from mnist_nb.cnn import MnistCNN, as_rows, memory_dataloaders
+from mnist_nb.cnn import MnistCNN, as_batch, as_rows, memory_dataloaders
 from mnist_nb.data import load_mnist
 from mnist_nb.settings import Settings
 
@@ -52,3 +53,31 @@ def test_order_starts_from_the_seed():
     first, same = (memory_dataloaders(Settings(seed=1, device="cpu"), n_train=640).train for _ in range(2))
     orders = [next(iter(dl))[1].tolist() for dl in (first, same, first)]
     assert orders[0] == orders[1] != orders[2]
+
+
+def test_an_epoch_serves_every_image_once_as_the_network_takes_it():
+    valid = memory_dataloaders(Settings(device="cpu"), n_valid=150).valid
+    batches = list(valid)
+    assert [len(x) for x, _ in batches] == [64, 64, 22]
+    rows = np.array(valid.dataset.items)
+    assert torch.equal(torch.cat([x.as_subclass(torch.Tensor) for x, _ in batches]), as_batch(rows["image"]))
+    assert np.array_equal(torch.cat([y for _, y in batches]).numpy(), rows["label"])
+
+
+class Mirror(Transform):
+    "Swap left and right"
+
+    order = 50
+
+    def encodes(self, x: TensorImage):
+        return x.flip(-1)
+
+
+def test_a_transform_that_the_user_adds_is_applied_after_the_normalising():
+    dl = memory_dataloaders(Settings(device="cpu"), n_valid=64).valid
+    plain = dl.decode_batch(dl.one_batch())[0][0]
+    assert plain.dtype == torch.int64 and 0 <= plain.min() and 200 < plain.max() <= 255
+    dl.after_batch.add(Mirror())
+    flipped, _ = dl.one_batch()
+    rows = dl.dataset.items
+    assert torch.allclose(flipped.as_subclass(torch.Tensor), as_batch(rows["image"]).flip(-1), atol=1e-6)
