@@ -192,7 +192,7 @@ def draw_character(
     "Draw a printed character as MNIST would: in a box of 20×20, centred by its mass. `ValueError` if nothing is drawn."
     path = Path(matplotlib.get_data_path())/'fonts'/'ttf'/font
     canvas = Image.new('L', (400, 400))
-    ImageDraw.Draw(canvas).text((100, 100), character, fill=255, font=ImageFont.truetype(path, 160))
+    ImageDraw.Draw(canvas).text((100, 100), character, fill=255, font=ImageFont.truetype(str(path), 160))
     if canvas.getbbox() is None: raise ValueError(f'expected a character with ink, got {character!r}')
     ink = canvas.crop(canvas.getbbox())
     small = np.asarray(ink.resize([max(1, round(20*s/max(ink.size))) for s in ink.size], Image.Resampling.BOX))

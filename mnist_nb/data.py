@@ -16,7 +16,7 @@ import shutil
 import struct
 import tempfile
 import zlib
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -217,4 +217,5 @@ def prepare_fastai_folders(
     "Make `untar_data(URLs.MNIST)` and `untar_data(URLs.MNIST_SAMPLE)` return at once, with no network."
     from fastai.data.external import fastai_path
     from fastprogress.fastprogress import progress_bar
-    return [ensure_folder(fastai_path('data'), name, progress=progress_bar) for name in names]
+    bar = partial(progress_bar, leave=False)  # gone when its folder is there
+    return [ensure_folder(fastai_path('data'), name, progress=bar) for name in names]
