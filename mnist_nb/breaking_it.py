@@ -22,7 +22,7 @@ from sklearn.metrics import log_loss
 
 from .baseline import accuracy_interval
 from .data import DIGITS, check_images
-from .evaluation import _check_probs
+from .evaluation import check_probs
 
 # %% ../nbs/07_breaking_it.ipynb #c008
 DIRECTIONS = {'right': (0, 1), 'left': (0, -1), 'down': (1, 0), 'up': (-1, 0)}  # rows and columns of one step
@@ -139,7 +139,7 @@ def accuracy_curve(
 
 # %% ../nbs/07_breaking_it.ipynb #c043
 def _binned(probs, labels, bins):
-    probs, labels = _check_probs(probs, labels)
+    probs, labels = check_probs(probs, labels)
     _need(bins >= 1, 'at least one bin', bins)
     confidence = probs.max(1).astype(float)
     return confidence, probs.argmax(1) == labels, np.minimum((confidence*bins).astype(int), bins - 1)
@@ -180,7 +180,7 @@ def fit_temperature(
     labels:np.ndarray,  # the truth: integers [n]
 ) -> float:             # the temperature, from 0.05 to 20
     "Find the temperature that makes the labels most likely. `ValueError` for what is no probability."
-    probs, labels = _check_probs(probs, labels)
+    probs, labels = check_probs(probs, labels)
     def loss(log_t): return log_loss(labels, at_temperature(probs, np.exp(log_t)), labels=DIGITS)
     return float(np.exp(minimize_scalar(loss, bounds=np.log([.05, 20]), method='bounded').x))
 

@@ -154,6 +154,16 @@ def test_a_table_that_comes_in_two_forms_is_one_table():
     assert list(lab_check.page_problems(page, {"cells": [cell(both)]})) == []
 
 
+def test_a_notebook_that_is_being_written_is_not_read_yet(tmp_path):
+    (tmp_path / "x.ipynb").write_text("")
+    server = SimpleNamespace(folder=tmp_path)
+    assert not lab_check.was_saved(server, "x.ipynb")
+    notebook(tmp_path / "x.ipynb", "1")
+    assert not lab_check.was_saved(server, "x.ipynb")
+    (tmp_path / "x.ipynb").write_text(json.dumps({"cells": [cell(count=1)]}))
+    assert lab_check.was_saved(server, "x.ipynb")
+
+
 def test_a_notebook_that_another_one_writes_to_is_found(tmp_path):
     stored, ran = tmp_path / "stored", tmp_path / "nbs"
     for folder in (stored, ran):

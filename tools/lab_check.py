@@ -192,7 +192,10 @@ def is_done(page, server, name):
 
 def was_saved(server, name):
     "Are there the marks of a run in the file of the notebook called `name`?"
-    nb = read(server.folder / name)
+    try:
+        nb = read(server.folder / name)
+    except json.JSONDecodeError:  # it is being written
+        return False
     return any(nb["cells"][i]["execution_count"] for i in code_cells(nb))
 
 
