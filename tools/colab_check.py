@@ -31,7 +31,8 @@ from notebooks import ROOT, copy_source
 from places import clocked, command_line, run_problems
 
 QUICK = ("04_evaluation",)
-HOST = ("torch", "fastai", "ipykernel", "pip", "setuptools")
+# Colab brings ipywidgets along, but no ipycanvas.
+HOST = ("torch", "fastai", "ipykernel", "ipywidgets", "pip", "setuptools")
 CELL_TIMEOUT = 3600  # seconds
 
 
