@@ -148,7 +148,8 @@ def test_what_the_page_does_not_show_is_found(counts, problem):
 
 def test_a_table_that_comes_in_two_forms_is_one_table():
     html = '<div><table class="fastprogress"><tr><th>epoch</th></tr></table></div>'
-    both = {"output_type": "display_data", "metadata": {}, "data": {"text/html": html, "text/markdown": html}}
+    both = {"output_type": "display_data", "metadata": {}, "data": {}}
+    both["data"] = {"text/html": html, "text/plain": html, "text/markdown": html}
     left = iter([0, 1, 0])
     page = SimpleNamespace(evaluate=lambda script: next(left))
     assert list(lab_check.page_problems(page, {"cells": [cell(both)]})) == []

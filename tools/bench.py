@@ -214,6 +214,13 @@ def run_learner(source):
     return run
 
 
+# How the loaders are compared: the size of a batch and the memory layout of the network.
+WAYS = {
+    "batches of 64": (64, torch.contiguous_format),
+    "batches of 128, channels last": (128, torch.channels_last),
+}
+
+
 def loader_ratios(turns, limit):
     """Seconds of 25,000 images through a bare loop and through `Learner` in memory, in many short turns, since what
     else a machine does would blur a ratio of a few long ones; and of whole epochs from memory and from files."""
@@ -229,21 +236,17 @@ def loader_ratios(turns, limit):
         return epoch(model, torch.optim.Adam(model.parameters(), 1e-3), x, y, batch_size)
 
     files = file_dataloaders(64)
-    ways = {
-        "batches of 64": (64, torch.contiguous_format),
-        "batches of 128, channels last": (128, torch.channels_last),
-    }
     memory, few = (
-        {key: memory_dataloaders(Settings(device="cpu", batch_size=size), **n) for key, (size, _) in ways.items()}
+        {key: memory_dataloaders(Settings(device="cpu", batch_size=size), **n) for key, (size, _) in WAYS.items()}
         for n in ({}, dict(n_valid=0, n_train=part))
     )
     short, whole = {}, {}
     for _ in range(turns):
-        for key, (size, layout) in ways.items():
+        for key, (size, layout) in WAYS.items():
             short.setdefault(f"bare, {key}", []).append(bare(size, layout))
             short.setdefault(f"Learner, {key}", []).append(learner_seconds(few[key], network(layout), None))
     for _ in range(min(turns, 3)):
-        for key, (_, layout) in ways.items():
+        for key, (_, layout) in WAYS.items():
             seconds = learner_seconds(memory[key], network(layout), limit, validate=True)
             whole.setdefault(f"memory, {key}", []).append(seconds)
         seconds = learner_seconds(files, network(torch.contiguous_format), limit, validate=True)
@@ -369,7 +372,7 @@ def loader_table(loaders):
     turns = len(next(iter(loaders["seconds"].values())))
     short = f"## {loaders['images']:,} training images, bare loop and Learner in {turns} turns"
     lines = [short, *head, *rows(loaders["seconds"])]
-    for key in ("batches of 64", "batches of 128, channels last"):
+    for key in WAYS:
         lines.append(f"| Learner / bare, {key} | {learner_cost(loaders, key):.3f} |")
     return "\n".join([*lines, "", "## Whole epochs of Learner, validation included", *head, *rows(loaders["epochs"])])
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notebooks import NBS, ROOT, in_order, read
-from places import clocked, code_cells, command_line, run_problems, seen, tidied
+from places import clocked, code_cells, command_line, run_problems, seen
 from site_browser import FLAGS, chromium
 
 QUICK = ("index", "05_feature_maps")
@@ -201,8 +201,7 @@ def was_saved(server, name):
 
 def page_problems(page, ran):
     "What the page does not show of the notebook `ran`, and what of its progress bars is left in it"
-    # Tidied, a table of fastprogress is there once: it comes as HTML and again, as text, as the markup of that HTML.
-    outputs = tidied([output for i in code_cells(ran) for output in ran["cells"][i]["outputs"]])
+    outputs = [output for i in code_cells(ran) for output in ran["cells"][i]["outputs"]]
     expected = seen(outputs)["pictures"]
     shown = page.evaluate(
         "[...document.querySelectorAll('.jp-Notebook .jp-OutputArea-output img, .jp-Notebook .jp-RenderedSVG svg')]"

@@ -22,7 +22,9 @@ def chosen(names, folder=NBS):
 def seen(outputs):
     "How many pictures and how many tables the `outputs` of one cell show"
     pictures = sum(any(kind in output.get("data", {}) for kind in PICTURES) for output in outputs)
-    tables = sum(len(re.findall(r"<table\b", output_text(output))) for output in outputs)
+    # Only HTML is shown as a table. fastprogress's tables come as text and as Markdown source as well.
+    html = "".join(text for output in outputs for text in output.get("data", {}).get("text/html", ""))
+    tables = len(re.findall(r"<table\b", html))
     return {"pictures": pictures, "tables": tables}
 
 
