@@ -88,7 +88,7 @@ class TemplateClassifier(ClassifierMixin, BaseEstimator):
         nearest = self.distances(X).argmin(1)
         return self.classes_[nearest]
 
-# %% ../nbs/02_baseline.ipynb #c058
+# %% ../nbs/02_baseline.ipynb #c060
 def accuracy_interval(
     n_correct:int,      # right answers
     n:int,              # all answers

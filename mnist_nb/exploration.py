@@ -26,7 +26,7 @@ def pixel_table(
         raise ValueError(f'image must have the shape [height, width], got {list(values.shape)}: pick one channel first')
     return (pd.DataFrame(values).style.format(fmt).background_gradient(cmap, axis=None)
             .set_properties(**{'font-size': '6pt', 'padding': '1px 2px', 'text-align': 'right'})
-            .hide(axis='index').hide(axis='columns').set_uuid(name))
+            .hide(axis='index').hide(axis='columns').set_uuid(name))  # else pandas would make up another name each time
 
 # %% ../nbs/01_exploration.ipynb #c048
 def show_images(
@@ -46,7 +46,7 @@ def show_images(
     if titles is not None and len(titles) != len(images):
         raise ValueError(f'expected one title for each of the {len(images)} images, got {len(titles)}')
     ncols = ncols or min(len(images), 10)
-    nrows = -(-len(images)//ncols)
+    nrows = -(-len(images)//ncols)  # rounded up
     fig, axes = plt.subplots(nrows, ncols, squeeze=False, layout='constrained',
                              figsize=(ncols*size + (.9 if label else 0), nrows*(size + (.25 if titles is not None else 0))))
     limits = dict(vmin=images.min() if vmin is None else vmin, vmax=images.max() if vmax is None else vmax)

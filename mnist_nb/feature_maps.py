@@ -87,7 +87,7 @@ def plot_pairs(
     if not (left.ndim == right.ndim == 3 and len(left) == len(right) > 0):
         raise ValueError('expected [n, height, width] twice with the same n > 0, '
                          f'got {list(left.shape)} and {list(right.shape)}')
-    nrows = -(-len(left)//ncols)
+    nrows = -(-len(left)//ncols)  # rounded up
     fig, axes = plt.subplots(nrows, 2*ncols, squeeze=False, layout='constrained',
                              figsize=(2*ncols*size + 1.8, nrows*(size + .2)))
     for side, label in enumerate(labels):
@@ -98,7 +98,7 @@ def plot_pairs(
             if i >= len(values): continue
             shown = ax.imshow(values[i], cmap='RdBu_r', vmin=-limit, vmax=limit)
             if side == 0: ax.set_title(i, fontsize=9)
-        fig.colorbar(shown, ax=axes, label=label, fraction=.04, pad=.02)
+        fig.colorbar(shown, ax=axes, label=label, fraction=.04, pad=.02, location=('left', 'right')[side])
     plt.close(fig)  # or a notebook would show it twice
     return fig
 

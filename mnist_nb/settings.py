@@ -7,18 +7,18 @@ Docs: https://mnist-nb.github.io/mnist_nb/settings.html.md"""
 # %% auto #0
 __all__ = ['DEVICES', 'Settings', 'find_settings', 'load_settings']
 
-# %% ../nbs/settings.ipynb #c003
+# %% ../nbs/settings.ipynb #c004
 import configparser
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-# %% ../nbs/settings.ipynb #c006
+# %% ../nbs/settings.ipynb #c007
 DEVICES = ('auto', 'cpu', 'cuda', 'mps')
 
 @dataclass(frozen=True)
 class Settings:
     "The course's knobs. `ValueError` for a value out of range, `FileNotFoundError` for a `source` that is no folder."
-    seed:int = 42               # where every random number starts (0 or more)
+    seed:int = 42               # where the held-out split and our own training start (0 or more)
     batch_size:int = 64         # images in one training step (1 to 50,000)
     epochs:int = 2              # passes over the training images in our own recipe (1 or more)
     learning_rate:float = 3e-3  # the peak of the one-cycle schedule (above 0, at most 1)
@@ -37,7 +37,7 @@ class Settings:
             raise FileNotFoundError(f"source must be 'package' or an existing folder, got {self.source!r}: "
                                     'correct it in settings.ini')
 
-# %% ../nbs/settings.ipynb #c009
+# %% ../nbs/settings.ipynb #c010
 def find_settings(
     folder:str|Path|None=None,  # where the search starts; the working directory if None
 ) -> Path|None:                 # the nearest settings.ini with a [course] section, None if there is none
@@ -54,7 +54,7 @@ def _read_ini(path):
         raise ValueError(f'{path.name} must be an INI file in UTF-8, but it cannot be read: {e}') from e
     return parser
 
-# %% ../nbs/settings.ipynb #c012
+# %% ../nbs/settings.ipynb #c013
 def load_settings(
     folder:str|Path|None=None,  # where the search starts; the working directory if None
 ) -> Settings:                  # the file's values over the defaults; the defaults alone where there is no file

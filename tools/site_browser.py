@@ -492,6 +492,8 @@ class SiteBrowser:
                 report = run_lighthouse(self.address + name, preset)
                 scores = {c: round(100 * (report["categories"][c]["score"] or 0)) for c in ("performance", *SCORES)}
                 lines.append(f"{name} {preset}: " + ", ".join(f"{c} {score}" for c, score in scores.items()))
+                if everything:  # minutes long: let it be seen, and nothing be lost if it is cut short
+                    print(lines[-1], file=sys.stderr, flush=True)
                 for category in SCORES:
                     for audit in report["categories"][category]["auditRefs"]:
                         found = report["audits"][audit["id"]]
