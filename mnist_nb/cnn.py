@@ -86,7 +86,7 @@ def layer_table(
         for h in handles: h.remove()
     return pd.DataFrame(rows, columns=['layer', 'kind', 'output shape', 'parameters']).set_index('layer')
 
-# %% ../nbs/03_cnn.ipynb #c053
+# %% ../nbs/03_cnn.ipynb #c065
 def holdout_splitter(
     n_valid:int=10_000,  # how many training images to hold out
     seed:int|None=None,  # as in `holdout_split`
@@ -98,7 +98,7 @@ def holdout_splitter(
         return tuple([k for k, i in enumerate(index) if i in part] for part in (train_idx, valid_idx))
     return split
 
-# %% ../nbs/03_cnn.ipynb #c059
+# %% ../nbs/03_cnn.ipynb #c071
 ROW = np.dtype([('image', np.uint8, (28, 28)), ('label', np.uint8)])  # one image and its label, side by side
 
 def as_rows(
@@ -113,7 +113,7 @@ def as_rows(
     rows['image'], rows['label'] = images, labels
     return rows
 
-# %% ../nbs/03_cnn.ipynb #c062
+# %% ../nbs/03_cnn.ipynb #c074
 def row_image(
     o:np.void|np.ndarray|torch.Tensor|Image.Image|Path|str,  # a row, or an image in any form that fastai opens
 ) -> PILImageBW:                                             # 28×28, grey
@@ -128,14 +128,14 @@ def row_label(
     "The label of one row."
     return str(o['label'])
 
-# %% ../nbs/03_cnn.ipynb #c065
+# %% ../nbs/03_cnn.ipynb #c077
 class NormalizeBytes(DisplayedTransform):
     "What `as_batch` does, for batches that fastai has put together. The way back gives whole numbers from 0 to 255."
     order = 10  # where fastai turns bytes into numbers
     def encodes(self, x:TensorImage): return _normalise(x.as_subclass(torch.Tensor).to(torch.float, copy=True))
     def decodes(self, x:TensorImage): return ((x*STD + MEAN)*255).round().clamp(0, 255).long()
 
-# %% ../nbs/03_cnn.ipynb #c068
+# %% ../nbs/03_cnn.ipynb #c080
 class RowsDL(TfmdDL):
     """Serve whole batches cut from a table of `as_rows`, shuffled from `seed`; each pass has an order of its own.
     Other items, such as a list of files, are served one by one, as `TfmdDL` does."""
@@ -168,7 +168,7 @@ class RowsDL(TfmdDL):
         if len(self.dataset.tls) == 1: return (x,)  # a test set without labels
         return x, torch.from_numpy(rows['label'].astype(np.int64)).to(self.device).as_subclass(TensorCategory)
 
-# %% ../nbs/03_cnn.ipynb #c070
+# %% ../nbs/03_cnn.ipynb #c082
 def pick_device(
     name:str='auto',  # 'auto', 'cpu', 'cuda' or 'mps'
 ) -> torch.device:    # where to compute
@@ -178,7 +178,7 @@ def pick_device(
     if not have[name]: raise RuntimeError(f'device {name!r} is not available here: use auto or cpu in settings.ini')
     return default_device() if name == 'auto' else torch.device(name)
 
-# %% ../nbs/03_cnn.ipynb #c073
+# %% ../nbs/03_cnn.ipynb #c085
 def memory_dataloaders(
     cfg:Settings|None=None, # seed, batch size and device; what settings.ini says if None
     n_valid:int=10_000,     # hold out so many of the 60,000; 0: train on all, with an empty validation set
@@ -198,10 +198,11 @@ def memory_dataloaders(
                    after_batch=NormalizeBytes())
     return DataLoaders(train, train.new(valid_ds, shuffle=False, drop_last=False), device=pick_device(cfg.device))
 
-# %% ../nbs/03_cnn.ipynb #c082
-adam = partial(OptimWrapper, opt=torch.optim.Adam)  # an `opt_func` for fastai's `Learner`
+# %% ../nbs/03_cnn.ipynb #c095
+# An `opt_func` for fastai's `Learner`; foreach: all weights in one sweep, and not one tensor after the other
+adam = partial(OptimWrapper, opt=torch.optim.Adam, foreach=True)
 
-# %% ../nbs/03_cnn.ipynb #c094
+# %% ../nbs/03_cnn.ipynb #c108
 def train_cnn(
     cfg:Settings|None=None, # seed, batch size, epochs, learning rate, device; what settings.ini says if None
 ):                          # a trained fastai `Learner` whose validation set is the 10,000 held-out images
@@ -217,7 +218,7 @@ def train_cnn(
     learn.fit_one_cycle(cfg.epochs, cfg.learning_rate)
     return learn
 
-# %% ../nbs/03_cnn.ipynb #c097
+# %% ../nbs/03_cnn.ipynb #c111
 def predict_probs(
     model:nn.Module,    # a network that scores [n, 1, 28, 28] for ten digits
     images:np.ndarray,  # uint8 [n, 28, 28]; n may be 0
@@ -233,7 +234,7 @@ def predict_probs(
     finally: model.train(was_training)
     return torch.cat(probs).numpy() if probs else np.empty((0, 10), np.float32)
 
-# %% ../nbs/03_cnn.ipynb #c104
+# %% ../nbs/03_cnn.ipynb #c119
 def save_weights(
     model:nn.Module,  # the trained network
     path:str|Path,    # where to write, such as 'my_cnn.safetensors'
@@ -267,7 +268,7 @@ def load_cnn(
         raise ValueError(f'{path.name}: expected the weights of MnistCNN, got those of another network: {e}') from e
     return model.eval()
 
-# %% ../nbs/03_cnn.ipynb #c107
+# %% ../nbs/03_cnn.ipynb #c122
 def load_card() -> dict:  # recipe, seed, versions, and accuracy held out and on test
     "Load the card of the weights that ship with the package."
     return json.loads((files('mnist_nb')/'weights'/'mnist_cnn.json').read_text(encoding='utf8'))

@@ -13,7 +13,7 @@ def test_benchmark_runs_and_writes_both_files(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "speed.json").read_text(encoding="utf8"))
-    assert {"ours, 99.0%", "ours, one epoch", "ours, four epochs", "published", "example", "seed"} == set(
+    assert {"ours, 99.0%", "ours, one epoch", "ours, four epochs", "published", "example", "tutorial"} == set(
         result["race"]
     )
     assert all(r["images"] == 640 and len(r["correct"]) == r["seeds"] for r in result["race"].values())
