@@ -71,7 +71,7 @@ def stroke(
     images:np.ndarray,  # uint8 [n, 28, 28]
     pixels:int,         # above 0: thicker by so many pixels; below 0: thinner
 ) -> np.ndarray:        # uint8 [n, 28, 28]
-    "Grow or shrink the ink: the brightest or the darkest value of each square of 1 + |pixels| pixels."
+    "Grow or shrink the ink: the brightest or the darkest value of each square, whose side is one more than `pixels` without sign."
     _need(pixels == int(pixels), 'whole pixels', pixels)
     grow = ndi.grey_dilation if pixels > 0 else ndi.grey_erosion
     return grow(check_images(images), size=(1, 1 + abs(int(pixels)), 1 + abs(int(pixels))))

@@ -15,7 +15,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import confusion_matrix
 from statsmodels.stats.contingency_tables import mcnemar
 
@@ -60,7 +60,7 @@ def plot_confusion(
     written = table.astype(str).where(table > 0, '')
     sns.heatmap(table, annot=written, fmt='', cmap='Blues', vmin=0, ax=ax, annot_kws=dict(fontsize=8),
                 mask=np.eye(len(table), dtype=bool) if mistakes_only else None, linewidths=.5, linecolor='0.9',
-                cbar_kws=dict(label='mistakes' if mistakes_only else 'images'))
+                cbar_kws=dict(label='mistakes' if mistakes_only else 'images', ticks=MaxNLocator(5, integer=True)))
     ax.set(facecolor='0.85', title=title)
     ax.tick_params(rotation=0, length=0)
     return ax
@@ -96,12 +96,13 @@ def plot_recall(
         error = [(t.recall - t['recall from']).clip(0), (t['recall to'] - t.recall).clip(0)]
         ax.errorbar(t.recall, np.array(DIGITS) + shift, xerr=error, fmt=marker, ms=5, lw=1.5, label=name)
     ax.set(xlabel='recall (95% interval)', ylabel='true digit', yticks=DIGITS, ylim=(9.5, -.5))
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # few enough that the labels stand apart
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.grid(axis='x', color='0.9')
     if len(tables) > 1: ax.legend()
     return ax
 
-# %% ../nbs/04_evaluation.ipynb #c057
+# %% ../nbs/04_evaluation.ipynb #c059
 def check_probs(
     probs:np.ndarray,   # [n, 10]: the probability of each digit
     labels:np.ndarray,  # the truth: integers [n]
@@ -127,7 +128,7 @@ def worst_mistakes(
     mistakes = np.flatnonzero(probs.argmax(1) != labels)
     return mistakes[np.argsort(-probs[mistakes].max(1), kind='stable')[:k]]
 
-# %% ../nbs/04_evaluation.ipynb #c061
+# %% ../nbs/04_evaluation.ipynb #c063
 def plot_predictions(
     images:np.ndarray,  # uint8 [n, 28, 28], a few of them
     probs:np.ndarray,   # [n, 10]: the probability of each digit
@@ -155,7 +156,7 @@ def plot_predictions(
     plt.close(fig)
     return fig
 
-# %% ../nbs/04_evaluation.ipynb #c071
+# %% ../nbs/04_evaluation.ipynb #c076
 def _as_correct(values, name):
     values = np.asarray(values)
     if values.dtype != bool:
@@ -175,7 +176,7 @@ def paired_table(
     counts = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
     return pd.DataFrame(counts, *([f'{name} right', f'{name} wrong'] for name in names))
 
-# %% ../nbs/04_evaluation.ipynb #c077
+# %% ../nbs/04_evaluation.ipynb #c082
 def paired_test(
     correct_a:np.ndarray,  # True where method A is right, [n]
     correct_b:np.ndarray,  # the same for method B on the same images, [n]

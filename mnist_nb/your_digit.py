@@ -265,7 +265,7 @@ def _suspicions(ink, mask, shapes, image):
              (mask[[0, -1]].any() or mask[:, [0, -1]].any(), 'the ink touches the edge: is the digit cut off?')]
     return tuple(text for wrong, text in found if wrong)
 
-# %% ../nbs/08_your_digit.ipynb #c047
+# %% ../nbs/08_your_digit.ipynb #c049
 def plot_stages(
     prepared:Prepared,  # what `prepare_digit` returns
 ):                      # a matplotlib `Figure`, to be shown by the notebook or saved
@@ -284,7 +284,7 @@ def _draw_stages(axes, p):
         ax.set_title(f'{title}, {values.shape[0]}×{values.shape[1]}', fontsize=8)
         ax.set(xticks=[], yticks=[])
 
-# %% ../nbs/08_your_digit.ipynb #c069
+# %% ../nbs/08_your_digit.ipynb #c071
 UNSURE = .8
 
 @dataclass(frozen=True, eq=False)
@@ -315,7 +315,7 @@ def predict_digit(
     unsure = (f'the network is unsure: its best guess has {probs.max():.0%}',) if probs.max() < UNSURE else ()
     return Answer(int(probs.argmax()), probs, prepared, prepared.warnings + unsure)
 
-# %% ../nbs/08_your_digit.ipynb #c073
+# %% ../nbs/08_your_digit.ipynb #c075
 def draw_strokes(
     strokes:list,    # each stroke: a list of points (x, y)
     side:int=280,    # pixels: the picture is a square
@@ -329,7 +329,7 @@ def draw_strokes(
         for x, y in stroke: pen.ellipse((x - width/2, y - width/2, x + width/2, y + width/2), fill=0)
     return picture
 
-# %% ../nbs/08_your_digit.ipynb #c082
+# %% ../nbs/08_your_digit.ipynb #c087
 def main(
     argv:list|None=None,  # the arguments; those of the command line if None
 ) -> int:                 # exit status: 0, or 1 if a file could not be read
@@ -361,7 +361,7 @@ def _as_line(r):
     found = 'no digit' if r['digit'] is None else f"{r['digit']} ({r['probability']:.1%})"
     return f"{r['file']}: {found}" + ''.join(f'; warning: {w}' for w in r['warnings'])
 
-# %% ../nbs/08_your_digit.ipynb #c089
+# %% ../nbs/08_your_digit.ipynb #c094
 @lru_cache
 def _template():
     from mnist_nb.baseline import TemplateClassifier, as_vectors
@@ -399,7 +399,7 @@ def plot_answer(
     plt.close(fig)
     return fig
 
-# %% ../nbs/08_your_digit.ipynb #c093
+# %% ../nbs/08_your_digit.ipynb #c098
 class DigitWidget:
     "A picture opened or a digit drawn, and below it what the network makes of it. `digit_widget` makes one."
     def __init__(self,
