@@ -139,7 +139,8 @@ def run_all(path, python, env):
         allow_errors=True,  # the error is then an output, in its place
         resources={"metadata": {"path": str(path.parent)}},
     )
-    with client.setup_kernel(env=env):
+    # A kernel manager of our own is left running unless one asks.
+    with client.setup_kernel(env=env, cleanup_kc=True):
         for i, cell in enumerate(nb.cells):
             if cell.cell_type == "code":
                 client.execute_cell(cell, i)
