@@ -156,9 +156,8 @@ def run_recipe(recipe):
 # ---------------------------------------------------------------- loaders
 
 
-def learner_seconds(dls, model, limit, one_cycle=False, validate=False, **kwargs):
-    """Seconds of one epoch with fastai's `Learner`, and PyTorch's Adam unless `kwargs` for `Learner` name another
-    optimiser: its training, and where asked its validation"""
+def learner_seconds(dls, model, limit, one_cycle=False, validate=False, opt_func=adam):
+    "Seconds of one epoch with fastai's `Learner`: its training, and where asked its validation"
     from fastai.vision.all import Callback, CancelFitException, CancelValidException, Learner, accuracy
 
     class Shortened(Callback):
@@ -174,8 +173,7 @@ def learner_seconds(dls, model, limit, one_cycle=False, validate=False, **kwargs
     cbs = [Shortened()] if limit is not None else []
     if not validate and dls.valid_ds:
         cbs.append(TrainOnly())
-    kwargs = {"opt_func": adam, **kwargs}
-    learn = Learner(dls, model, loss_func=nn.CrossEntropyLoss(), metrics=accuracy, cbs=cbs, **kwargs)
+    learn = Learner(dls, model, loss_func=nn.CrossEntropyLoss(), opt_func=opt_func, metrics=accuracy, cbs=cbs)
     with learn.no_bar(), learn.no_logging():
         start = time.perf_counter()
         if one_cycle:
@@ -348,7 +346,7 @@ RACE = {
 
 def take_turns(contestants, limit, seeds):
     "Run everybody with seed 0, then everybody with seed 1, and so on"
-    train_recipe(Recipe(seen=12_800))  # not timed: whatever trains first in a process takes longer
+    train_recipe(Recipe(seen=limit or 12_800))  # not timed: whatever trains first in a process takes longer
     runs = {name: [] for name in contestants}
     for seed in range(seeds):
         for name, (run, most) in contestants.items():
