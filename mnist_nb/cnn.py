@@ -40,7 +40,7 @@ def as_batch(
     images:np.ndarray,  # uint8 [n, 28, 28]
 ) -> torch.Tensor:      # float32 [n, 1, 28, 28], normalised with `MEAN` and `STD`
     "Turn raw images into what the network takes. `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."
-    return _normalise(torch.tensor(check_images(images), dtype=torch.float32))[:, None]
+    return _normalise(torch.from_numpy(check_images(images).astype(np.float32, order='C')))[:, None]
 
 def _normalise(pixels):
     "Float pixels from 0 to 255 to numbers around zero, in place"
@@ -158,15 +158,17 @@ class RowsDL(TfmdDL):
         if not isinstance(items, np.ndarray): return (yield from super().__iter__())
         self.randomize()
         self.before_iter()
+        images = torch.from_numpy((items['image'] if items.dtype == ROW else items).copy())
+        labels = None if len(self.dataset.tls) == 1 else torch.from_numpy(items['label'].astype(np.int64))
+        usual = [type(f) for f in self.after_batch.fs] == [NormalizeBytes]  # else the user has added a transform
         for idxs in chunked(self.get_idxs(), self.bs, self.drop_last):
-            yield self.after_batch(self.cut(items[idxs]))
+            idxs = torch.tensor(idxs)
+            x = images.index_select(0, idxs)[:, None].to(self.device)
+            if usual: x = _normalise(x.float())
+            batch = (x.as_subclass(TensorImageBW),)
+            if labels is not None: batch += (labels.index_select(0, idxs).to(self.device).as_subclass(TensorCategory),)
+            yield batch if usual else self.after_batch(batch)
         self.after_iter()
-
-    def cut(self, rows):
-        images = rows['image'] if rows.dtype == ROW else rows
-        x = torch.from_numpy(np.ascontiguousarray(images))[:, None].to(self.device).as_subclass(TensorImageBW)
-        if len(self.dataset.tls) == 1: return (x,)  # a test set without labels
-        return x, torch.from_numpy(rows['label'].astype(np.int64)).to(self.device).as_subclass(TensorCategory)
 
 # %% ../nbs/03_cnn.ipynb #c082
 def pick_device(

@@ -64,6 +64,42 @@ def test_an_epoch_serves_every_image_once_as_the_network_takes_it():
     assert np.array_equal(torch.cat([y for _, y in batches]).numpy(), rows["label"])
 
 
+class Nothing(Transform):
+    "A transform that changes nothing, so that the loader takes the way of all other transforms"
+
+    order = 50
+
+    def encodes(self, x: TensorImage):
+        return x
+
+
+def test_the_short_way_serves_what_the_pipeline_of_transforms_serves():
+    short, long = (memory_dataloaders(Settings(device="cpu"), n_train=150).train for _ in range(2))
+    long.after_batch.add(Nothing())
+    pairs = list(zip(short, long, strict=True))
+    assert len(pairs) == 2  # the last 22 are dropped, as in any training loader of fastai
+    for members in pairs:
+        for ours, theirs in zip(*members, strict=True):
+            assert type(ours) is type(theirs) and ours.dtype == theirs.dtype
+            assert torch.equal(ours.as_subclass(torch.Tensor), theirs.as_subclass(torch.Tensor))
+
+
+def test_one_image_shown_again_and_again():
+    dl = memory_dataloaders(Settings(device="cpu"), n_valid=64).valid
+    pictures, labels, _ = dl.show_batch(max_n=4, unique=True, show=False)
+    assert (pictures[1:] == pictures[:1]).all() and len(set(labels.tolist())) == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_images_that_are_read_only_or_turned_around():
+    loaders = memory_dataloaders(Settings(device="cpu"), n_train=64)
+    kept = IMAGES[:50].copy()
+    kept.flags.writeable = False
+    for images in (kept, kept[::-1], kept[:, :, ::-1]):
+        [(x,)] = loaders.test_dl(images)
+        assert torch.equal(x.as_subclass(torch.Tensor), as_batch(images))
+
+
 class Mirror(Transform):
     "Swap left and right"
 
