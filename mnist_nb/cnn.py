@@ -158,15 +158,16 @@ class RowsDL(TfmdDL):
         if not isinstance(items, np.ndarray): return (yield from super().__iter__())
         self.randomize()
         self.before_iter()
-        images = torch.from_numpy((items['image'] if items.dtype == ROW else items).copy())
-        labels = None if len(self.dataset.tls) == 1 else torch.from_numpy(items['label'].astype(np.int64))
+        # To the device once a pass, and batches are cut there: to send each on its own would make a GPU wait.
+        images = torch.from_numpy((items['image'] if items.dtype == ROW else items).copy()).to(self.device)
+        labels = None if len(self.dataset.tls) == 1 else torch.from_numpy(items['label'].astype(np.int64)).to(self.device)
         usual = [type(f) for f in self.after_batch.fs] == [NormalizeBytes]  # else the user has added a transform
         for idxs in chunked(self.get_idxs(), self.bs, self.drop_last):
-            idxs = torch.tensor(idxs)
-            x = images.index_select(0, idxs)[:, None].to(self.device)
+            idxs = torch.tensor(idxs, device=images.device)
+            x = images.index_select(0, idxs)[:, None]
             if usual: x = _normalise(x.float())
             batch = (x.as_subclass(TensorImageBW),)
-            if labels is not None: batch += (labels.index_select(0, idxs).to(self.device).as_subclass(TensorCategory),)
+            if labels is not None: batch += (labels.index_select(0, idxs).as_subclass(TensorCategory),)
             yield batch if usual else self.after_batch(batch)
         self.after_iter()
 
@@ -201,8 +202,8 @@ def memory_dataloaders(
     return DataLoaders(train, train.new(valid_ds, shuffle=False, drop_last=False), device=pick_device(cfg.device))
 
 # %% ../nbs/03_cnn.ipynb #c095
-# An `opt_func` for fastai's `Learner`; foreach: all weights in one sweep, and not one tensor after the other
-adam = partial(OptimWrapper, opt=torch.optim.Adam, foreach=True)
+# An `opt_func` for fastai's `Learner`
+adam = partial(OptimWrapper, opt=torch.optim.Adam, fused=True)
 
 # %% ../nbs/03_cnn.ipynb #c108
 def train_cnn(

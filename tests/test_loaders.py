@@ -6,18 +6,31 @@ import pytest
 import torch
 from fastai.vision.all import ClassificationInterpretation, Learner, TensorImage, Transform, accuracy, load_learner
 
-from mnist_nb.cnn import MnistCNN, as_batch, as_rows, memory_dataloaders
+from mnist_nb.cnn import MnistCNN, as_batch, as_rows, load_cnn, memory_dataloaders, predict_probs, save_weights
 from mnist_nb.data import load_mnist
+from mnist_nb.feature_maps import record_activations
 from mnist_nb.settings import Settings
 
 matplotlib.use("Agg")
 IMAGES, LABELS = load_mnist("test")
+DEVICES = ["cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
+
+
+@pytest.fixture(scope="module", params=DEVICES)
+def device(request):
+    "Each device that this machine has, for one test after the other"
+    return request.param
+
+
+def same(tensor, expected, atol=0.0):
+    "Whether what a loader served, on whatever device, is what was expected"
+    return torch.allclose(tensor.as_subclass(torch.Tensor).cpu(), expected, rtol=0, atol=atol)
 
 
 @pytest.fixture(scope="module")
-def learn():
+def learn(device):
     "A learner after one epoch on 640 images"
-    learner = Learner(memory_dataloaders(Settings(device="cpu"), n_train=640), MnistCNN(), metrics=accuracy)
+    learner = Learner(memory_dataloaders(Settings(device=device), n_train=640), MnistCNN(), metrics=accuracy)
     with learner.no_bar(), learner.no_logging():
         learner.fit(1, 1e-3)
     return learner
@@ -41,6 +54,17 @@ def test_new_images_with_and_without_labels(learn):
     assert digit == str(int(index)) and np.allclose(one, probs[0], atol=1e-5)
 
 
+def test_the_library_takes_a_network_on_any_device(learn, tmp_path):
+    again = load_cnn(save_weights(learn.model, tmp_path / "weights.safetensors"))
+    assert again.fc2.weight.device.type == "cpu"
+    pairs = [
+        (predict_probs(model, IMAGES[:50]), record_activations(model, "conv1", IMAGES[:5])["conv1"].numpy())
+        for model in (again, learn.model)
+    ]
+    for ours, theirs in zip(*pairs, strict=True):
+        assert np.allclose(ours, theirs, atol=0.01)  # a GPU may keep ten bits of each factor
+
+
 def test_export_carries_no_images(learn, tmp_path):
     learn.export(tmp_path / "learner.pkl")
     assert (tmp_path / "learner.pkl").stat().st_size < 2_000_000
@@ -49,19 +73,20 @@ def test_export_carries_no_images(learn, tmp_path):
         assert again.predict(IMAGES[0])[0] in again.dls.vocab
 
 
-def test_order_starts_from_the_seed():
-    first, same = (memory_dataloaders(Settings(seed=1, device="cpu"), n_train=640).train for _ in range(2))
-    orders = [next(iter(dl))[1].tolist() for dl in (first, same, first)]
+def test_order_starts_from_the_seed(device):
+    first, again = (memory_dataloaders(Settings(seed=1, device=device), n_train=640).train for _ in range(2))
+    orders = [next(iter(dl))[1].tolist() for dl in (first, again, first)]
     assert orders[0] == orders[1] != orders[2]
 
 
-def test_an_epoch_serves_every_image_once_as_the_network_takes_it():
-    valid = memory_dataloaders(Settings(device="cpu"), n_valid=150).valid
+def test_an_epoch_serves_every_image_once_as_the_network_takes_it(device):
+    valid = memory_dataloaders(Settings(device=device), n_valid=150).valid
     batches = list(valid)
     assert [len(x) for x, _ in batches] == [64, 64, 22]
     rows = np.array(valid.dataset.items)
-    assert torch.equal(torch.cat([x.as_subclass(torch.Tensor) for x, _ in batches]), as_batch(rows["image"]))
-    assert np.array_equal(torch.cat([y for _, y in batches]).numpy(), rows["label"])
+    assert {t.device.type for batch in batches for t in batch} == {device}
+    assert same(torch.cat([x for x, _ in batches]), as_batch(rows["image"]), atol=1e-6)
+    assert same(torch.cat([y for _, y in batches]), torch.from_numpy(rows["label"].astype(np.int64)))
 
 
 class Nothing(Transform):
@@ -73,8 +98,8 @@ class Nothing(Transform):
         return x
 
 
-def test_the_short_way_serves_what_the_pipeline_of_transforms_serves():
-    short, long = (memory_dataloaders(Settings(device="cpu"), n_train=150).train for _ in range(2))
+def test_the_short_way_serves_what_the_pipeline_of_transforms_serves(device):
+    short, long = (memory_dataloaders(Settings(device=device), n_train=150).train for _ in range(2))
     long.after_batch.add(Nothing())
     pairs = list(zip(short, long, strict=True))
     assert len(pairs) == 2  # the last 22 are dropped, as in any training loader of fastai
@@ -91,13 +116,13 @@ def test_one_image_shown_again_and_again():
 
 
 @pytest.mark.filterwarnings("error")
-def test_images_that_are_read_only_or_turned_around():
-    loaders = memory_dataloaders(Settings(device="cpu"), n_train=64)
+def test_images_that_are_read_only_or_turned_around(device):
+    loaders = memory_dataloaders(Settings(device=device), n_train=64)
     kept = IMAGES[:50].copy()
     kept.flags.writeable = False
     for images in (kept, kept[::-1], kept[:, :, ::-1]):
         [(x,)] = loaders.test_dl(images)
-        assert torch.equal(x.as_subclass(torch.Tensor), as_batch(images))
+        assert same(x, as_batch(images), atol=1e-6)
 
 
 class Mirror(Transform):
@@ -109,11 +134,11 @@ class Mirror(Transform):
         return x.flip(-1)
 
 
-def test_a_transform_that_the_user_adds_is_applied_after_the_normalising():
-    dl = memory_dataloaders(Settings(device="cpu"), n_valid=64).valid
+def test_a_transform_that_the_user_adds_is_applied_after_the_normalising(device):
+    dl = memory_dataloaders(Settings(device=device), n_valid=64).valid
     plain = dl.decode_batch(dl.one_batch())[0][0]
     assert plain.dtype == torch.int64 and 0 <= plain.min() and 200 < plain.max() <= 255
     dl.after_batch.add(Mirror())
     flipped, _ = dl.one_batch()
     rows = dl.dataset.items
-    assert torch.allclose(flipped.as_subclass(torch.Tensor), as_batch(rows["image"]).flip(-1), atol=1e-6)
+    assert same(flipped, as_batch(rows["image"]).flip(-1), atol=1e-6)
