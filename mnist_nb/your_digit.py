@@ -433,7 +433,9 @@ class DigitWidget:
         canvas.line_width, canvas.line_cap = self.width, 'round'
         return canvas
 
-    def _repr_mimebundle_(self, **kwargs): return self.box._repr_mimebundle_(**kwargs)
+    def _ipython_display_(self):  # the one way to show it that versions 7 and 8 of ipywidgets share
+        from IPython.display import display
+        display(self.box)
 
     def pen_down(self, x, y):
         "A stroke begins."

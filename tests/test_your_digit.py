@@ -303,9 +303,18 @@ def test_widget_asks_colab_for_custom_widgets(monkeypatch):
 
 
 def test_widget_shows_itself(widget):
-    bundle = widget._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert "application/vnd.jupyter.widget-view+json" in data
+    "In a notebook, by IPython's own display, with any version of ipywidgets"
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.display import display
+    from IPython.utils.capture import capture_output
+
+    InteractiveShell.instance()
+    try:
+        with capture_output() as shown:
+            display(widget)
+    finally:
+        InteractiveShell.clear_instance()
+    assert "application/vnd.jupyter.widget-view+json" in shown.outputs[0].data
 
 
 def test_nothing_is_said_by_warnings():
