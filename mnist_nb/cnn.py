@@ -183,15 +183,17 @@ def pick_device(
 
 # %% ../nbs/03_cnn.ipynb #c085
 def memory_dataloaders(
-    cfg:Settings|None=None, # seed, batch size and device; what settings.ini says if None
-    n_valid:int=10_000,     # hold out so many of the 60,000; 0: train on all, with an empty validation set
-    n_train:int|None=None,  # train on only so many of the others; all of them if None
-) -> DataLoaders:           # train and valid; `test_dl` takes new images, or a table of `as_rows`
+    cfg:Settings|None=None,     # seed, batch size and device; what settings.ini says if None
+    n_valid:int=10_000,         # hold out so many of the 60,000; 0: train on all, with an empty validation set
+    n_train:int|None=None,      # train on only so many of the others; all of them if None
+    holdout_seed:int|None=None, # which are held out, as in `holdout_split`; the seed of `cfg` if None
+) -> DataLoaders:               # train and valid; `test_dl` takes new images, or a table of `as_rows`
     "Serve the training images from memory as fastai `DataLoaders`. The test images stay aside."
     cfg = cfg or load_settings()
+    if holdout_seed is None: holdout_seed = cfg.seed
     images, labels = load_mnist('train')
     nothing_held_out = np.arange(len(images)), np.arange(0)
-    train_idx, valid_idx = holdout_split(n_valid=n_valid, seed=cfg.seed) if n_valid else nothing_held_out
+    train_idx, valid_idx = holdout_split(n_valid=n_valid, seed=holdout_seed) if n_valid else nothing_held_out
     if n_train is not None and not 1 <= n_train <= len(train_idx):
         raise ValueError(f'n_train must be between 1 and {len(train_idx)}, got {n_train}')
     train_rows, valid_rows = (as_rows(images[idx], labels[idx]) for idx in (train_idx[:n_train], valid_idx))
@@ -207,15 +209,16 @@ adam = partial(OptimWrapper, opt=torch.optim.Adam, fused=True)
 
 # %% ../nbs/03_cnn.ipynb #c108
 def train_cnn(
-    cfg:Settings|None=None, # seed, batch size, epochs, learning rate, device; what settings.ini says if None
-):                          # a trained fastai `Learner` whose validation set is the 10,000 held-out images
+    cfg:Settings|None=None,     # seed, batch size, epochs, learning rate, device; what settings.ini says if None
+    holdout_seed:int|None=None, # which 10,000 are held out, as in `holdout_split`; the seed of `cfg` if None
+):                              # a trained fastai `Learner` whose validation set is the 10,000 held-out images
     "Train `MnistCNN` from a seed with one cycle of Adam, 10,000 training images held out."
     import fastai.callback.schedule  # noqa: F401  gives Learner its fit_one_cycle
     from fastai.learner import Learner
     from fastai.metrics import accuracy
     from fastai.torch_core import set_seed
     cfg = cfg or load_settings()
-    dls = memory_dataloaders(cfg)
+    dls = memory_dataloaders(cfg, holdout_seed=holdout_seed)
     set_seed(cfg.seed, reproducible=True)
     learn = Learner(dls, MnistCNN(), opt_func=adam, metrics=accuracy)
     learn.fit_one_cycle(cfg.epochs, cfg.learning_rate)

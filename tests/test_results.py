@@ -4,10 +4,20 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from mnist_nb.cnn import load_card, load_cnn, predict_probs
-from mnist_nb.data import load_mnist
-from mnist_nb.results import METHODS, load_results, measured, run_method, store_runs, summary, write_results
+from mnist_nb.cnn import load_card, load_cnn, memory_dataloaders, predict_probs
+from mnist_nb.data import holdout_split, load_mnist
+from mnist_nb.results import (
+    METHODS,
+    course_network,
+    load_results,
+    measured,
+    run_method,
+    store_runs,
+    summary,
+    write_results,
+)
 
 IMAGES, LABELS = load_mnist("test")
 RESULTS = load_results()
@@ -41,12 +51,28 @@ def test_the_shipped_weights_gave_the_stored_answers():
 
 
 @pytest.mark.parametrize("name", ["cnn_fast", "cnn_one_epoch", "cnn_course"])
-def test_another_seed_lands_within_the_prediction_interval(name):
-    seed = 1234
-    assert seed not in METHODS[name].seeds
+def test_another_seed_lands_where_one_more_run_is_expected(name):
+    seed, seeds = 1234, METHODS[name].seeds
+    assert seed not in seeds
     run, _ = run_method(name, seed)
     low, high = RESULTS["methods"][name]["prediction_interval"]
-    assert low <= run["correct"] / len(LABELS) <= high
+    # The interval is missed once in twenty runs by luck alone, and each machine draws anew: widen it to once in 1,000.
+    missed = stats.t.ppf([0.975, 0.9995], len(seeds) - 1)
+    assert abs(run["correct"] / len(LABELS) - (low + high) / 2) <= (high - low) / 2 * missed[1] / missed[0]
+
+
+def test_the_network_of_chapter_3_never_trains_on_the_held_out_images(monkeypatch):
+    "Whatever its seed: they judge it"
+
+    def served(*args, **kwargs):
+        raise StopIteration(memory_dataloaders(*args, **kwargs))
+
+    monkeypatch.setattr("mnist_nb.cnn.memory_dataloaders", served)
+    with pytest.raises(StopIteration) as stopped:
+        course_network(1)
+    images = load_mnist("train")[0]
+    for dl, expected in zip(stopped.value.value, holdout_split(seed=42), strict=True):
+        assert np.array_equal(dl.dataset.items["image"], images[expected])
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
