@@ -16,6 +16,7 @@ import json
 import platform
 import statistics
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -142,12 +143,19 @@ def run_published(seed, limit):
 # ---------------------------------------------------------------- ours
 
 
-def run_recipe(recipe):
-    "A function that runs a recipe of ours: (seconds, right answers)"
+def half_the_bits():
+    "Inside this context a forward pass multiplies in bfloat16"
+    # No cache: as long as the context is open it would keep the weights as first cast, and training changes them.
+    return torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False)
+
+
+def run_recipe(recipe, precision=nullcontext):
+    "A function that runs a recipe of ours: (seconds, right answers). Its answers are float32, however it was trained"
 
     def run(seed, limit):
         small = recipe if limit is None else replace(recipe, seen=min(recipe.seen, limit))
-        model, seconds = train_recipe(small, seed)
+        with precision():
+            model, seconds = train_recipe(small, seed)
         images, labels = load_mnist("test")
         return seconds, int((recipe_probs(model, images[:limit], small).argmax(1) == labels[:limit]).sum())
 
@@ -224,10 +232,8 @@ def run_learner(source):
 
 
 # How the loaders are compared: the size of a batch and the memory layout of the network.
-WAYS = {
-    "batches of 64": (64, torch.contiguous_format),
-    "batches of 128, channels last": (128, torch.channels_last),
-}
+LARGE = "batches of 128, channels last"
+WAYS = {"batches of 64": (64, torch.contiguous_format), LARGE: (128, torch.channels_last)}
 
 
 def memory_dataloaders_60_000():
@@ -255,7 +261,7 @@ def loader_ratios(turns, limit):
         model = network(layout)
         return epoch(model, torch.optim.Adam(model.parameters(), 1e-3, fused=True), x, y, batch_size)
 
-    files = file_dataloaders(64)
+    files, large_files = file_dataloaders(64), file_dataloaders(128)
     memory, few = (
         {key: memory_dataloaders(Settings(device="cpu", batch_size=size), **n) for key, (size, _) in WAYS.items()}
         for n in ({}, dict(n_valid=0, n_train=part))
@@ -276,6 +282,10 @@ def loader_ratios(turns, limit):
         whole.setdefault("the tutorial's 60,000 files", []).append(seconds)
         seconds = learner_seconds(same_images, network(torch.channels_last), limit, validate=True)
         whole.setdefault("the same 60,000 from memory", []).append(seconds)
+        with half_the_bits():
+            for source, dls in (("memory", memory[LARGE]), ("files", large_files)):
+                seconds = learner_seconds(dls, network(torch.channels_last), limit, validate=True)
+                whole.setdefault(f"{source}, {LARGE}, bfloat16", []).append(seconds)
     return dict(images=part, seconds=short, epochs=whole)
 
 
@@ -335,6 +345,13 @@ NEXT = {
     "ours, 99.0%": (run_recipe(FAST), 10),
     "ours, 99.3%": (run_recipe(FURTHER), 10),
     "published": (run_published, 10),
+}
+# The fast recipes with half the bits, each beside itself.
+BITS = {
+    "ours, 99.0%": (run_recipe(FAST), 10),
+    "ours, 99.0%, bfloat16": (run_recipe(FAST, half_the_bits), 10),
+    "ours, one epoch": (run_recipe(ONE_EPOCH), 10),
+    "ours, one epoch, bfloat16": (run_recipe(ONE_EPOCH, half_the_bits), 10),
 }
 RACE = {
     "ours, 99.0%": (run_recipe(FAST), 10),
@@ -415,6 +432,7 @@ def learner_cost(loaders, key):
 PARTS = {
     "race": lambda limit, seeds: take_turns(RACE, limit, seeds),
     "next": lambda limit, seeds: take_turns(NEXT, limit, seeds),
+    "bits": lambda limit, seeds: take_turns(BITS, limit, seeds),
     "steps": lambda limit, seeds: take_turns(STEPS, limit, seeds),
     "ablation": lambda limit, seeds: take_turns(ABLATION, limit, seeds),
     "ingredients": lambda limit, seeds: take_turns(INGREDIENTS, limit, seeds),
@@ -439,6 +457,7 @@ def main():
     titles = {
         "race": "Race",
         "next": "The next goal",
+        "bits": "Half the bits",
         "steps": "One cost less at each step",
         "ablation": "One change at a time",
         "ingredients": "What makes the accurate recipe accurate",
