@@ -232,10 +232,11 @@ _MEND = 'install mnist_nb again, or delete the file and run 09_results.ipynb'
 # %% ../nbs/09_results.ipynb #c025
 def prediction_interval(
     accuracies:np.ndarray,   # of two or more runs from different seeds, from 0 to 1
+    level:float=.95,         # how often one more run is expected there: 19 times out of 20
 ) -> tuple[float, float]:    # lower and upper end
-    "Where one more run from another seed is expected, 19 times out of 20 (Student's t, normal scores)."
+    "Where one more run from another seed is expected (Student's t, normal scores)."
     runs = np.asarray(accuracies)
-    half = stats.t.ppf(.975, len(runs) - 1)*runs.std(ddof=1)*np.sqrt(1 + 1/len(runs))
+    half = stats.t.ppf((1 + level)/2, len(runs) - 1)*runs.std(ddof=1)*np.sqrt(1 + 1/len(runs))
     return float(runs.mean() - half), float(runs.mean() + half)
 
 def summary(

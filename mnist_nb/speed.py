@@ -6,7 +6,7 @@ Docs: https://mnist-nb.github.io/mnist_nb/speed.html.md"""
 
 # %% auto #0
 __all__ = ['FAST', 'ONE_EPOCH', 'FURTHER', 'LONGER', 'ACCURATE', 'Recipe', 'pooled_first', 'as_input', 'train_recipe',
-           'recipe_probs', 'random_affine', 'load_benchmark']
+           'recipe_probs', 'random_affine', 'load_benchmark', 'half_the_bits']
 
 # %% ../nbs/06_speed.ipynb #c004
 import json
@@ -143,3 +143,9 @@ def load_benchmark() -> dict:  # machine, race, ablations, loaders
     "Load the results of the last `make bench`."
     from importlib.resources import files
     return json.loads((files('mnist_nb')/'benchmarks'/'speed.json').read_text(encoding='utf8'))
+
+# %% ../nbs/06_speed.ipynb #c089
+def half_the_bits() -> torch.autocast:  # a context; a forward pass inside it multiplies in bfloat16, on a CPU
+    "Mixed precision for a training loop on a CPU. The weights stay float32."
+    # No cache: while the context is open it would keep the weights as first cast, and training changes them.
+    return torch.autocast('cpu', dtype=torch.bfloat16, cache_enabled=False)

@@ -30,7 +30,17 @@ from torch.nn import functional as F
 from mnist_nb.cnn import MEAN, STD, MnistCNN, adam, as_batch, as_rows, holdout_splitter, memory_dataloaders, versions
 from mnist_nb.data import holdout_split, load_mnist, prepare_fastai_folders
 from mnist_nb.settings import Settings
-from mnist_nb.speed import ACCURATE, FAST, FURTHER, LONGER, ONE_EPOCH, Recipe, recipe_probs, train_recipe
+from mnist_nb.speed import (
+    ACCURATE,
+    FAST,
+    FURTHER,
+    LONGER,
+    ONE_EPOCH,
+    Recipe,
+    half_the_bits,
+    recipe_probs,
+    train_recipe,
+)
 
 FOLDER = Path(__file__).resolve().parents[1] / "mnist_nb" / "benchmarks"  # in the package: chapter 6 reads it
 
@@ -141,12 +151,6 @@ def run_published(seed, limit):
 
 
 # ---------------------------------------------------------------- ours
-
-
-def half_the_bits():
-    "Inside this context a forward pass multiplies in bfloat16"
-    # No cache: as long as the context is open it would keep the weights as first cast, and training changes them.
-    return torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False)
 
 
 def run_recipe(recipe, precision=nullcontext):
@@ -261,31 +265,30 @@ def loader_ratios(turns, limit):
         model = network(layout)
         return epoch(model, torch.optim.Adam(model.parameters(), 1e-3, fused=True), x, y, batch_size)
 
-    files, large_files = file_dataloaders(64), file_dataloaders(128)
     memory, few = (
         {key: memory_dataloaders(Settings(device="cpu", batch_size=size), **n) for key, (size, _) in WAYS.items()}
         for n in ({}, dict(n_valid=0, n_train=part))
     )
-    tutorial, same_images = tutorial_dataloaders(limit), memory_dataloaders_60_000()
-    short, whole = {}, {}
+    plain, last = torch.contiguous_format, torch.channels_last
+    # What serves a whole epoch, the memory layout of the network, the optimiser and the precision.
+    epochs = {
+        **{f"memory, {key}": (memory[key], layout, adam, nullcontext) for key, (_, layout) in WAYS.items()},
+        "files, batches of 64": (file_dataloaders(64), plain, adam, nullcontext),
+        "the tutorial's 60,000 files": (tutorial_dataloaders(limit), plain, Adam, nullcontext),
+        "the same 60,000 from memory": (memory_dataloaders_60_000(), last, adam, nullcontext),
+        f"memory, {LARGE}, bfloat16": (memory[LARGE], last, adam, half_the_bits),
+        f"files, {LARGE}, bfloat16": (file_dataloaders(128), last, adam, half_the_bits),
+    }
+    short, whole = {}, {way: [] for way in epochs}
     for _ in range(turns):
         for key, (size, layout) in WAYS.items():
             short.setdefault(f"bare, {key}", []).append(bare(size, layout))
             short.setdefault(f"Learner, {key}", []).append(learner_seconds(few[key], network(layout), None))
     for _ in range(min(turns, 3)):
-        for key, (_, layout) in WAYS.items():
-            seconds = learner_seconds(memory[key], network(layout), limit, validate=True)
-            whole.setdefault(f"memory, {key}", []).append(seconds)
-        seconds = learner_seconds(files, network(torch.contiguous_format), limit, validate=True)
-        whole.setdefault("files, batches of 64", []).append(seconds)
-        seconds = learner_seconds(tutorial, network(torch.contiguous_format), limit, validate=True, opt_func=Adam)
-        whole.setdefault("the tutorial's 60,000 files", []).append(seconds)
-        seconds = learner_seconds(same_images, network(torch.channels_last), limit, validate=True)
-        whole.setdefault("the same 60,000 from memory", []).append(seconds)
-        with half_the_bits():
-            for source, dls in (("memory", memory[LARGE]), ("files", large_files)):
-                seconds = learner_seconds(dls, network(torch.channels_last), limit, validate=True)
-                whole.setdefault(f"{source}, {LARGE}, bfloat16", []).append(seconds)
+        for way, (dls, layout, opt_func, precision) in epochs.items():
+            with precision():
+                seconds = learner_seconds(dls, network(layout), limit, validate=True, opt_func=opt_func)
+            whole[way].append(seconds)
     return dict(images=part, seconds=short, epochs=whole)
 
 
@@ -429,14 +432,18 @@ def learner_cost(loaders, key):
     return statistics.median(a / b for a, b in zip(with_learner, bare, strict=True))
 
 
+# The tables of those who take turns, with their titles.
+TABLES = {
+    "race": ("Race", RACE),
+    "next": ("The next goal", NEXT),
+    "bits": ("Half the bits", BITS),
+    "steps": ("One cost less at each step", STEPS),
+    "ablation": ("One change at a time", ABLATION),
+    "ingredients": ("What makes the accurate recipe accurate", INGREDIENTS),
+    "full": ("At full length", FULL),
+}
 PARTS = {
-    "race": lambda limit, seeds: take_turns(RACE, limit, seeds),
-    "next": lambda limit, seeds: take_turns(NEXT, limit, seeds),
-    "bits": lambda limit, seeds: take_turns(BITS, limit, seeds),
-    "steps": lambda limit, seeds: take_turns(STEPS, limit, seeds),
-    "ablation": lambda limit, seeds: take_turns(ABLATION, limit, seeds),
-    "ingredients": lambda limit, seeds: take_turns(INGREDIENTS, limit, seeds),
-    "full": lambda limit, seeds: take_turns(FULL, limit, seeds),
+    **{part: partial(take_turns, contestants) for part, (_, contestants) in TABLES.items()},
     "loaders": lambda limit, seeds: loader_ratios(2 * seeds, limit),
 }
 
@@ -454,22 +461,13 @@ def main():
     for part in args.only:
         result[part] = PARTS[part](args.limit, 10 if args.limit is None else 1)
     args.out.mkdir(parents=True, exist_ok=True)
-    titles = {
-        "race": "Race",
-        "next": "The next goal",
-        "bits": "Half the bits",
-        "steps": "One cost less at each step",
-        "ablation": "One change at a time",
-        "ingredients": "What makes the accurate recipe accurate",
-        "full": "At full length",
-    }
     machine = result["machine"]
     text = "\n\n".join(
         [
             "# Benchmark",
             f"Measured by `make bench` on {machine['threads']} threads ({machine['machine']}, "
             f"torch {machine['torch']}), all methods of a table taking turns in one run. Accuracy on the test images.",
-            *(table(title, result[part]) for part, title in titles.items() if part in result),
+            *(table(title, result[part]) for part, (title, _) in TABLES.items() if part in result),
             *([loader_table(result["loaders"])] if "loaders" in result else []),
         ]
     )
