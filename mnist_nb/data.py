@@ -177,7 +177,7 @@ def ensure_folder(
     progress=None,       # as in `write_pngs`
 ) -> Path:               # the whole folder, `parent/name`
     """Return `parent/name`, writing it first if it is missing. What is already there is left alone.
-    `PermissionError` or `OSError` if the disk does not let us; nothing half-written stays behind."""
+    `PermissionError` or `OSError` if the disk does not let us, `FileNotFoundError` without the raw files; nothing half-written stays behind."""
     from filelock import FileLock
     if name not in LAYOUTS: raise ValueError(f'name must be one of {", ".join(LAYOUTS)}, got {name!r}')
     target = parent/name
@@ -188,10 +188,11 @@ def ensure_folder(
                 for left_over in parent.glob(f'.{name}-*'): shutil.rmtree(left_over)
                 if not target.exists(): _build(target, name, source, progress)
     except OSError as e:
+        if e.errno is None: raise  # not from the disk: the raw files are missing, and the message says so
         raise type(e)(e.errno, "expected to write about 300 MB to fastai's data folder, but the system says: "
                       f'{e.strerror}. Make room, or name another folder in the environment variable FASTAI_HOME',
                       str(parent)) from e
-    return _check_whole(target, name)
+    return _check_whole(target, name, source)
 
 def _build(target, name, source, progress):
     tmp = Path(tempfile.mkdtemp(prefix=f'.{name}-', dir=target.parent))
@@ -200,9 +201,9 @@ def _build(target, name, source, progress):
         os.rename(tmp/name, target)
     finally: shutil.rmtree(tmp, ignore_errors=True)
 
-def _check_whole(target, name):
+def _check_whole(target, name, source):
     splits, digits = LAYOUTS[name]
-    expected = sum(int(np.isin(load_mnist(split)[1], digits).sum()) for split in splits)
+    expected = sum(int(np.isin(load_mnist(split, source)[1], digits).sum()) for split in splits)
     found = sum(f.name.endswith('.png') for s in splits.values() for d in digits
                 if (target/s/str(d)).is_dir() for f in os.scandir(target/s/str(d)))
     if found < expected:

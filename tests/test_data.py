@@ -75,6 +75,13 @@ def test_disk_full_half_way(tmp_path, monkeypatch):
     assert is_whole(tmp_path)
 
 
+def test_missing_raw_files_are_not_the_disk(tmp_path):
+    with pytest.raises(FileNotFoundError, match="expected train-images-idx3-ubyte .* in the folder") as e:
+        data.ensure_folder(tmp_path / "new", "mnist_sample", source=str(tmp_path))
+    assert "Make room" not in str(e.value)
+    assert {p.name for p in (tmp_path / "new").iterdir()} <= {".mnist_sample.lock"}, "something half-written stayed"
+
+
 def try_without_rights(folder, queue):
     "In a child process, as somebody who may not write: report the error"
     if os.geteuid() == 0:
