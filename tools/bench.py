@@ -274,6 +274,7 @@ def loader_ratios(turns, limit):
     epochs = {
         **{f"memory, {key}": (memory[key], layout, adam, nullcontext) for key, (_, layout) in WAYS.items()},
         "files, batches of 64": (file_dataloaders(64), plain, adam, nullcontext),
+        f"files, {LARGE}": (file_dataloaders(128), last, adam, nullcontext),
         "the tutorial's 60,000 files": (tutorial_dataloaders(limit), plain, Adam, nullcontext),
         "the same 60,000 from memory": (memory_dataloaders_60_000(), last, adam, nullcontext),
         f"memory, {LARGE}, bfloat16": (memory[LARGE], last, adam, half_the_bits),
