@@ -11,12 +11,15 @@ import pytest
 import check
 import run_course
 from notebooks import (
+    NBS,
+    append_solutions,
     evaluated,
     fingerprint,
     in_order,
     output_problems,
     read,
     sign,
+    solutions,
     stored_problems,
     tidy_outputs,
 )
@@ -214,6 +217,22 @@ def test_a_source_that_is_one_string_is_found(notebook):
 def test_fingerprint_does_not_depend_on_how_text_is_stored():
     cells = [{"source": source, "outputs": []} for source in ("a\nb", ["a\n", "b"])]
     assert fingerprint({"cells": cells}, [0]) == fingerprint({"cells": cells}, [1])
+
+
+def test_solutions_run_after_the_last_cell(notebook):
+    block = "```python\n{}\n```\n"
+    folded = '::: {.callout-note collapse="true" title="Solutions"}\n' + block.format("x + 1\n\nx/0") + ":::\n"
+    path = notebook("x = 1", markdown=f"# Sample\n\n{block.format('no code to run')}\n{folded}\nThe end.")
+    append_solutions(path)
+    assert ["".join(cell["source"]) for cell in read(path)["cells"][1:]] == ["x = 1", "x + 1\n\nx/0\n"]
+    assert "ZeroDivisionError" in run_course.run(path, "[1/1] 05_sample").error
+
+
+def test_every_chapter_has_solutions():
+    chapters = [path for path in in_order(NBS) if path.stem[0].isdigit()]
+    assert len(chapters) >= 10
+    for path in chapters:
+        assert len(solutions(read(path))) == 1, path.name
 
 
 def test_differences_between_folders(tmp_path):

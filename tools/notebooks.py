@@ -20,6 +20,8 @@ NOT_SOURCE = (".git", ".venv", "_docs", "_proc", "_course", "build", "dist", "*.
 # fastprogress draws its bars as HTML; the results table that remains after the last update has no bar in it.
 _BAR = re.compile(r"<progress\b|<style>\s*progress\b")
 _WARNING = re.compile(r"\b\w*Warning: ")
+_CALLOUT = re.compile(r"^::: *\{\.callout.*?\n(.*?)^:::$", re.DOTALL | re.MULTILINE)
+_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MACHINE_PATH = re.compile(r"(?<![\w./:-])(?:/(?:root|home|Users|tmp|private|var/folders)/|[A-Z]:\\+Users\\+)")
 
 
@@ -70,11 +72,29 @@ def write_install_cell(path):
     if not install_problem(nb):
         return
     cells = [c for c in nb["cells"] if not (c["cell_type"] == "code" and "find_spec('mnist_nb')" in _text(c["source"]))]
-    new = {"cell_type": "code", "execution_count": None, "id": "install", "metadata": {}, "outputs": []}
     start = sum(cell["cell_type"] == "markdown" for cell in cells[:1])
-    nb["cells"] = [*cells[:start], {**new, "source": install_source().splitlines(True)}, *cells[start:]]
+    nb["cells"] = [*cells[:start], _code_cell("install", install_source()), *cells[start:]]
     write_nb(nb, path)
     print(f"{Path(path).name}: the cell that installs the library was written")
+
+
+def solutions(nb):
+    "The code in the callouts of `nb`, where the solutions of the exercises are folded away: a source for each block"
+    prose = (_text(cell["source"]) for cell in nb["cells"] if cell["cell_type"] == "markdown")
+    return [code for text in prose for callout in _CALLOUT.findall(text) for code in _PYTHON.findall(callout)]
+
+
+def append_solutions(path):
+    "Put the solutions of the notebook at `path` behind its last cell, as a reader does who tries them"
+    nb = read(path)
+    nb["cells"] += [_code_cell(f"solution-{i}", code) for i, code in enumerate(solutions(nb))]
+    write_nb(nb, path)
+
+
+def _code_cell(name, source):
+    "A code cell that has not been run yet"
+    blank = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    return {**blank, "id": name, "source": source.splitlines(True)}
 
 
 def tidy_outputs(outputs):
