@@ -139,10 +139,17 @@ class NormalizeBytes(DisplayedTransform):
 class RowsDL(TfmdDL):
     """Serve whole batches cut from a table of `as_rows`, shuffled from `seed`; each pass has an order of its own.
     Other items, such as a list of files, are served one by one, as `TfmdDL` does."""
-    def __init__(self, dataset, bs=64, shuffle=False, num_workers=0, seed=0, **kwargs):
+    def __init__(self,
+        dataset,            # fastai's `Datasets`, with a table of `as_rows`, images [n, 28, 28] or a list of files in `items`
+        bs:int=64,          # images in a batch
+        shuffle:bool=False, # an order of its own for each pass?
+        num_workers:int=0,  # taken because fastai hands it on, and not used: no batch has to be waited for
+        seed:int=0,         # where the orders start
+        **kwargs,           # what else `TfmdDL` takes
+    ):
         items = getattr(dataset, 'items', None)
         if hasattr(items, '__array__') and getattr(items, 'dtype', None) != ROW: check_images(items)
-        super().__init__(dataset, bs=bs, shuffle=shuffle, num_workers=0, **kwargs)  # no workers: nothing to wait for
+        super().__init__(dataset, bs=bs, shuffle=shuffle, num_workers=0, **kwargs)
         self.seed = seed
         self.rng.seed(seed)
 
