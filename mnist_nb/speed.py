@@ -139,7 +139,7 @@ LONGER = Recipe(seen=200_000, warm_up=.25, shape='cos', affine=True)  # four epo
 ACCURATE = Recipe(seen=900_000, warm_up=.25, shape='cos', affine=True, learning_rate=.003, betas=(.9, .99))  # for a mean of 99.6%
 
 # %% ../nbs/06_speed.ipynb #c045
-def load_benchmark() -> dict:  # machine, race, ablations, loaders
+def load_benchmark() -> dict:  # the machine of each part, race, ablations, loaders
     "Load the results of the last `make bench`."
     from importlib.resources import files
     return json.loads((files('mnist_nb')/'benchmarks'/'speed.json').read_text(encoding='utf8'))

@@ -18,5 +18,7 @@ def test_benchmark_runs_and_writes_both_files(tmp_path):
     )
     assert all(r["images"] == 640 and len(r["correct"]) == r["seeds"] for r in result["race"].values())
     assert {"machine", "race", "next", "steps", "ablation", "ingredients", "full", "bits", "loaders"} == set(result)
+    assert set(result["machine"]) == set(result) - {"machine"}
+    assert all({"threads", "torch", "instructions"} <= set(on) for on in result["machine"].values())
     assert "| published |" in (tmp_path / "speed.md").read_text(encoding="utf8")
     assert {p.name for p in tmp_path.iterdir()} == {"speed.json", "speed.md"}
