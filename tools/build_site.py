@@ -30,10 +30,15 @@ from site_notebooks import Site, drop_noise, png_size, process_notebook, relink
 
 ROOT = Path(__file__).resolve().parents[1]
 WARNING = re.compile(r"\bwarn(ing)?\b", re.IGNORECASE)
+QUARTO_ONLY = {  # what smalldocs does by itself or by the stylesheet, and refuses to be told
+    "respect-user-color-scheme": True,
+    "grid": {"sidebar-width": "220px", "body-width": "870px", "margin-width": "210px"},
+    "language": {"search-text-placeholder": "Search"},
+}
 REFERENCE = "reference.html"  # the page that lists the library
 GITHUB, COLAB = "https://github.com/", "https://colab.research.google.com/github/"
 BESIDE = "_beside"  # the folder, beside the renderers' input, of files that they must not see
-REMOTE_IMPORT = re.compile(r"""@import\s+(?:url\()?\s*["']?(?:https?:)?//[^;]*;""")
+REMOTE_IMPORT = re.compile(r"""@import\s*(?:url\()?\s*(?:"(?:https?:)?//[^"]*"|'(?:https?:)?//[^']*'|(?:https?:)?//[^)\s]*)[^;]*;""")
 LANDMARKS = {  # a name for each navigation, since a page with several needs them told apart
     "nav.navbar": "Site",
     "nav.quarto-secondary-nav": "Menu",
@@ -65,7 +70,8 @@ def project_metadata(
 ) -> dict:  # the part of the renderers' configuration that pyproject.toml determines
     "Write what nbdev.yml holds: the site's address and a link to the repository."
     source = {"text": "Source", "icon": "github", "href": site.repository}
-    return {"website": {"site-url": site.url, "repo-url": site.repository, "navbar": {"right": [source]}}}
+    website = {"site-url": site.url, "repo-url": site.repository, "navbar": {"right": [source]}}
+    return {"website": website, **({"format": {"html": QUARTO_ONLY}} if renderer()[0] == "Quarto" else {})}
 
 
 def stage(
@@ -143,7 +149,7 @@ def render(
 ) -> Path:  # the rendered site
     "Render the site; a warning of the renderer is an error."
     name, command = renderer()
-    run = subprocess.run([*command, str(folder)], capture_output=True, text=True, encoding="utf-8")
+    run = subprocess.run([*command[:2], str(folder), *command[2:]] if name == "Quarto" else [*command, str(folder)], capture_output=True, text=True, encoding="utf-8")
     output = run.stdout + run.stderr
     if run.returncode or WARNING.search(output):
         raise SiteError(f"{name} did not render the site without a warning:\n{output.strip()}")
@@ -169,6 +175,10 @@ def finish_page(
     for th in soup.find_all("th"):
         if not th.get_text(strip=True):
             th.name = "td"
+    for n, table in enumerate(soup.select("main table"), 1):
+        if not table.find_parent(class_=["table-box", "sd-table", "table-responsive"]):  # Quarto leaves it bare
+            box = {"class": "sd-table", "role": "group", "tabindex": "0", "aria-label": f"Table {n} of the text"}
+            table.wrap(soup.new_tag("div", attrs=box))
     for pre in soup.find_all("pre"):
         pre["tabindex"] = "0"  # long lines scroll, and a keyboard must reach them
     for button in soup.select(".code-copy-button"):
@@ -177,6 +187,10 @@ def finish_page(
         toggle.name = "button"
         toggle.attrs.pop("href", None)
         toggle.attrs |= {"type": "button", "aria-label": "Switch between light and dark", "title": "Light or dark"}
+    for button in soup.select("button.navbar-toggler[role]"):  # Quarto calls it a menu
+        del button["role"]
+    for twin in soup.select(".quarto-secondary-nav a[onclick]:not([href])"):  # the button beside it does the same
+        twin.name, twin.attrs = "div", {"class": twin.get("class", [])}
     skip_link(soup)
     for section in soup.select(".sidebar-item-section"):
         open_section(section)
@@ -193,6 +207,7 @@ def skip_link(
         link = soup.new_tag("a", attrs={"class": "skip-link", "href": f"#{main['id']}"})
         link.string = "Skip to the text"
         soup.body.insert(0, link)
+        link.wrap(soup.new_tag("nav", attrs={"aria-label": "Skip"}))  # Quarto's script writes its address anew
 
 
 def size_pictures(

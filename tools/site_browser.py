@@ -436,7 +436,8 @@ class SiteBrowser:
             for button in page.locator("button[aria-controls]:visible").all():
                 button.press("Enter")
                 page.wait_for_timeout(600)
-            if not page.locator('input[type="search"]:visible, [role="searchbox"]:visible').count():
+            box = page.locator('input[type="search"]:visible, [role="searchbox"]:visible')
+            if not box.or_(page.locator('button[title="Search"]:visible')).count():
                 self.report("index.html at 360 pixels", "no search box appears when the menus are opened by keyboard")
             self.walk("index.html at 360 pixels, menus open", page)
 

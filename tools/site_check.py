@@ -13,7 +13,7 @@ RAW_TEX = ("$$", "\\(", "\\[", "\\begin{")
 MACHINE = re.compile(r"\S*/site-packages/\S*|<[^<>]* at 0x[0-9a-f]{6,}>")
 LOADED = {"object": "data", **dict.fromkeys(("script", "img", "source", "iframe", "video", "audio", "embed"), "src")}
 LOADING_RELS = {"stylesheet", "icon", "preload", "modulepreload", "preconnect", "dns-prefetch", "manifest"}
-CSS_LINK = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
+CSS_LINK = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s*["']([^"']+)""")
 
 
 def page_names(

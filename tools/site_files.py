@@ -236,11 +236,12 @@ def link_to_reference(
     entries: dict[str, str],  # what it holds
 ) -> None:
     "Link each documented name of a chapter to its row in the reference, beside the link to its source."
-    for heading in soup.select("main :is(h2, h3, h4)[id]"):
+    headings = ["h2", "h3", "h4"]
+    for heading in soup.select("main :is(h2, h3, h4)"):
         text = heading.get_text(strip=True)
-        before = heading.find_previous_sibling()
-        source = before.find("a", string="source") if before and before.name == "p" else None
-        if source and (name := text.split(".")[0]) in entries:
+        source = heading.find_previous("a", string="source")  # Quarto may have put it into another section
+        if source and source.find_next(headings) is heading and (name := text.split(".")[0]) in entries:
+            before = source.parent
             source.attrs = {"href": source["href"], "aria-label": f"source of {text}"}
             link = soup.new_tag("a", attrs={"href": f"{page}#{name}", "aria-label": f"{text} in the reference"})
             link.string = "reference"

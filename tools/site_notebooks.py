@@ -319,6 +319,10 @@ def process_code(
 ) -> None:
     "Process a code cell: its options and its outputs."
     options, cell["source"] = cell_options(fold_imports(cell["source"]))
+    if options.get("echo") is False and "output" not in options and any(
+        "text/markdown" in output.get("data", {}) for output in cell.get("outputs", [])
+    ):
+        cell["source"] = "#| output: asis\n" + cell["source"]  # so that its headings are in the list of contents
     pictures = 0
     for output in cell.get("outputs", []):
         if "data" in output:
@@ -346,6 +350,7 @@ def process_notebook(
     cells = nb["cells"]
     fold_callouts(cells)
     for i, cell in enumerate(cells):
+        cell.get("metadata", {}).pop("execution", None)  # nbdev's clock; with it Quarto boxes a cell that says `output: asis`
         if cell["cell_type"] == "markdown":
             cell["source"] = tex_to_mathml(relink(cell["source"], site))
         elif cell["cell_type"] == "code":
