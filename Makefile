@@ -38,7 +38,7 @@ export: $(STAMP) ## write the library from the notebooks, and clean the notebook
 	$(BIN)/nbdev-export
 	$(BIN)/nbdev-clean
 
-bench: $(STAMP) ## time our recipes against their peers (an hour); results go to benchmarks/
+bench: $(STAMP) ## time our recipes against their peers (an hour); results go to mnist_nb/assets/benchmarks/
 	$(RUN) tools/bench.py
 
 site: $(STAMP) ## build the site from the stored notebooks into _docs/

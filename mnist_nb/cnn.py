@@ -6,12 +6,15 @@ Docs: https://mnist-nb.github.io/mnist_nb/cnn.html.md"""
 
 # %% auto #0
 __all__ = ['MEAN', 'STD', 'ROW', 'adam', 'as_batch', 'MnistCNN', 'layer_table', 'holdout_splitter', 'as_rows', 'row_image',
-           'row_label', 'NormalizeBytes', 'RowsDL', 'pick_device', 'memory_dataloaders', 'train_cnn', 'predict_probs',
-           'save_weights', 'load_cnn', 'load_card', 'recipe', 'versions']
+           'row_label', 'NormalizeBytes', 'RowsDL', 'pick_device', 'memory_dataloaders', 'Trained', 'train_cnn',
+           'predict_probs', 'save_weights', 'load_cnn', 'load_card', 'describe_recipe', 'versions']
 
 # %% ../nbs/03_cnn.ipynb #c004
 import json
 import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -29,8 +32,8 @@ from fastcore.foundation import L
 from PIL import Image
 from torch import nn
 
-from .data import DIGITS, check_images, holdout_split, load_mnist
-from .settings import Settings, load_settings
+from .data import DIGITS, check_images, check_labels, holdout_split, load_mnist, whole_file
+from .settings import Settings
 
 # %% ../nbs/03_cnn.ipynb #c019
 MEAN, STD = 0.1307, 0.3081  # of all 47 million training pixels, on a scale of 0 to 1
@@ -89,13 +92,13 @@ def layer_table(
 # %% ../nbs/03_cnn.ipynb #c065
 def holdout_splitter(
     n_valid:int=10_000,  # how many training images to hold out
-    seed:int|None=None,  # as in `holdout_split`
-):                         # a function from a list of files to two lists of positions: train, held out
+):                       # a function from a list of files to two lists of positions: train, held out
     "Make a `DataBlock` splitter for the `mnist_png` folder that never touches its test images."
-    train_idx, valid_idx = map(set, holdout_split(n_valid=n_valid, seed=seed))
+    train_idx, valid_idx = map(set, holdout_split(n_valid=n_valid))
     def split(paths):
         index = [int(p.stem) if p.parts[-3] == 'training' else -1 for p in paths]
-        return tuple([k for k, i in enumerate(index) if i in part] for part in (train_idx, valid_idx))
+        return tuple([k for k, i in enumerate(index) if i in part]
+                     for part in (train_idx, valid_idx))
     return split
 
 # %% ../nbs/03_cnn.ipynb #c071
@@ -106,9 +109,7 @@ def as_rows(
     labels:np.ndarray,  # digits [n]
 ) -> np.ndarray:        # a table with the columns 'image' and 'label'
     "Put images and labels into one table. `TypeError` or `ValueError` for what is no MNIST image or no digit."
-    if len(check_images(images)) != len(labels):
-        raise ValueError(f'expected one label for each image, got {len(images)} images and {len(labels)} labels')
-    if not np.isin(labels, DIGITS).all(): raise ValueError(f'expected labels from 0 to 9, got {np.unique(labels)}')
+    labels = check_labels(labels, len(check_images(images)))
     rows = np.empty(len(images), ROW)
     rows['image'], rows['label'] = images, labels
     return rows
@@ -190,60 +191,68 @@ def pick_device(
 
 # %% ../nbs/03_cnn.ipynb #c085
 def memory_dataloaders(
-    cfg:Settings|None=None,     # seed, batch size and device; what settings.ini says if None
-    n_valid:int=10_000,         # hold out so many of the 60,000; 0: train on all, with an empty validation set
-    n_train:int|None=None,      # train on only so many of the others; all of them if None
-    holdout_seed:int|None=None, # which are held out, as in `holdout_split`; the seed of `cfg` if None
+    settings:Settings=Settings(),  # seed of the order, batch size, source and device
+    n_valid:int=10_000,            # hold out so many of the 60,000; 0: train on all
+    n_train:int|None=None,         # train on only so many of the others; all of them if None
 ) -> DataLoaders:               # train and valid; `test_dl` takes new images, or a table of `as_rows`
     "Serve the training images from memory as fastai `DataLoaders`. The test images stay aside."
-    cfg = cfg or load_settings()
-    if holdout_seed is None: holdout_seed = cfg.seed
-    images, labels = load_mnist('train')
-    nothing_held_out = np.arange(len(images)), np.arange(0)
-    train_idx, valid_idx = holdout_split(n_valid=n_valid, seed=holdout_seed) if n_valid else nothing_held_out
+    images, labels = load_mnist('train', settings.source)
+    train_idx, valid_idx = np.arange(len(images)), np.arange(0)
+    if n_valid: train_idx, valid_idx = holdout_split(n_valid=n_valid)
     if n_train is not None and not 1 <= n_train <= len(train_idx):
         raise ValueError(f'n_train must be between 1 and {len(train_idx)}, got {n_train}')
     train_rows, valid_rows = (as_rows(images[idx], labels[idx]) for idx in (train_idx[:n_train], valid_idx))
     train_ds = Datasets(train_rows, [[row_image], [row_label, Categorize([str(d) for d in DIGITS])]], split_idx=0)
     valid_ds = test_set(train_ds, valid_rows, rm_tfms=0, with_labels=True)
-    train = RowsDL(train_ds, bs=cfg.batch_size, shuffle=True, drop_last=True, seed=cfg.seed, after_item=ToTensor(),
+    train = RowsDL(train_ds, bs=settings.batch_size, shuffle=True, drop_last=True, seed=settings.seed, after_item=ToTensor(),
                    after_batch=NormalizeBytes())
-    return DataLoaders(train, train.new(valid_ds, shuffle=False, drop_last=False), device=pick_device(cfg.device))
+    return DataLoaders(train, train.new(valid_ds, shuffle=False, drop_last=False), device=pick_device(settings.device))
 
 # %% ../nbs/03_cnn.ipynb #c095
 # An `opt_func` for fastai's `Learner`
 adam = partial(OptimWrapper, opt=torch.optim.Adam, fused=True)
 
+# %% ../nbs/03_cnn.ipynb #c107b
+@dataclass(frozen=True, eq=False)
+class Trained:
+    "What training gives, whichever way a network was trained."
+    model:nn.Module    # the network, ready to predict
+    prepare:Callable   # uint8 [n, 28, 28] -> what the network takes: for `predict_probs`
+    seconds:float      # from the first weights to the last step
+    learner:object = None  # fastai's `Learner`, where it did the training
+
 # %% ../nbs/03_cnn.ipynb #c108
 def train_cnn(
-    cfg:Settings|None=None,     # seed, batch size, epochs, learning rate, device; what settings.ini says if None
-    holdout_seed:int|None=None, # which 10,000 are held out, as in `holdout_split`; the seed of `cfg` if None
-):                              # a trained fastai `Learner` whose validation set is the 10,000 held-out images
+    settings:Settings=Settings(),  # seed, batch size, epochs, learning rate, source, device
+) -> Trained:                      # its `learner` validates on the 10,000 held-out images
     "Train `MnistCNN` from a seed with one cycle of Adam, 10,000 training images held out."
     import fastai.callback.schedule  # noqa: F401  gives Learner its fit_one_cycle
     from fastai.learner import Learner
     from fastai.metrics import accuracy
     from fastai.torch_core import set_seed
-    cfg = cfg or load_settings()
-    dls = memory_dataloaders(cfg, holdout_seed=holdout_seed)
-    set_seed(cfg.seed, reproducible=True)
+    dls = memory_dataloaders(settings)
+    set_seed(settings.seed, reproducible=True)
+    start = time.perf_counter()
     learn = Learner(dls, MnistCNN(), opt_func=adam, metrics=accuracy)
-    learn.fit_one_cycle(cfg.epochs, cfg.learning_rate)
-    return learn
+    learn.fit_one_cycle(settings.epochs, settings.learning_rate)
+    return Trained(learn.model.eval(), as_batch, time.perf_counter() - start, learn)
 
 # %% ../nbs/03_cnn.ipynb #c111
 def predict_probs(
-    model:nn.Module,    # a network that scores [n, 1, 28, 28] for ten digits
+    model:nn.Module,    # a network that scores images for ten digits
     images:np.ndarray,  # uint8 [n, 28, 28]; n may be 0
+    prepare:Callable=as_batch,  # uint8 [n, 28, 28] -> what the network takes
     bs:int=1000,        # images in one step
 ) -> np.ndarray:        # float32 [n, 10], each row adds up to 1
-    "Probability of each digit for each image. `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."
+    """Probability of each digit for each image. `TypeError` or `ValueError` for anything
+    but uint8 [n, 28, 28]."""
     check_images(images)
     device, was_training = next(model.parameters()).device, model.training
     model.eval()
     try:
         with torch.inference_mode():
-            probs = [model(as_batch(images[i:i+bs]).to(device)).softmax(1).cpu() for i in range(0, len(images), bs)]
+            probs = [model(prepare(images[i:i+bs]).to(device)).softmax(1).cpu()
+                     for i in range(0, len(images), bs)]
     finally: model.train(was_training)
     return torch.cat(probs).numpy() if probs else np.empty((0, 10), np.float32)
 
@@ -255,14 +264,12 @@ def save_weights(
     "Save a network's weights. The file appears whole or not at all."
     from safetensors import SafetensorError
     from safetensors.torch import save_file
-    path = Path(path)
-    tmp = path.with_name(f'.{path.name}.part')
+    weights = {k: v.cpu().contiguous() for k, v in model.state_dict().items()}
     try:
-        save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, tmp)
-        tmp.replace(path)
-    except SafetensorError as e: raise OSError(f'expected to write {path}, but it failed: {e}') from e
-    finally: tmp.unlink(missing_ok=True)
-    return path
+        with whole_file(path) as part: save_file(weights, part)
+    except SafetensorError as e:
+        raise OSError(f'expected to write {path}, but it failed: {e}') from e
+    return Path(path)
 
 def load_cnn(
     path:str|Path|None=None,  # a file of `save_weights`; the weights that ship with the package if None
@@ -270,7 +277,7 @@ def load_cnn(
     "Load a trained `MnistCNN`. `FileNotFoundError` or `ValueError` if the file is missing, damaged or of another network."
     from safetensors import SafetensorError
     from safetensors.torch import load_file
-    path = Path(path or files('mnist_nb')/'weights'/'mnist_cnn.safetensors')
+    path = Path(path or files('mnist_nb')/'assets'/'weights'/'mnist_cnn.safetensors')
     if not path.is_file():
         raise FileNotFoundError(f'expected weights at {path}, found none: install mnist_nb again, or check the path')
     model = MnistCNN()
@@ -284,14 +291,14 @@ def load_cnn(
 # %% ../nbs/03_cnn.ipynb #c122
 def load_card() -> dict:  # recipe, seed, versions, and accuracy held out and on test
     "Load the card of the weights that ship with the package."
-    return json.loads((files('mnist_nb')/'weights'/'mnist_cnn.json').read_text(encoding='utf8'))
+    return json.loads((files('mnist_nb')/'assets'/'weights'/'mnist_cnn.json').read_text(encoding='utf8'))
 
-def recipe(
-    cfg:Settings,  # the settings of a training run
+def describe_recipe(
+    settings:Settings,  # the settings of a training run
 ) -> dict:         # what decides its result, apart from the seed
     "Describe the recipe of `train_cnn`."
     return dict(network='MnistCNN', optimiser='Adam', schedule='one cycle', trained_on=50_000, held_out=10_000,
-                batch_size=cfg.batch_size, epochs=cfg.epochs, learning_rate=cfg.learning_rate)
+                batch_size=settings.batch_size, epochs=settings.epochs, learning_rate=settings.learning_rate)
 
 def versions() -> dict:  # library or machine part: version
     "What a result depends on besides the recipe."

@@ -43,7 +43,7 @@ def record_activations(
         for name in heard:
             def note(layer, inputs, output, name=name): heard[name].append(output.detach().cpu().clone())
             handles.append(model.get_submodule(name).register_forward_hook(note))
-        predict_probs(model, images, bs)
+        predict_probs(model, images, bs=bs)
     finally:
         for handle in handles: handle.remove()
     silent = [name for name in heard if not heard[name]]

@@ -22,10 +22,10 @@ import torch
 from scipy import stats
 
 from .baseline import TemplateClassifier, accuracy_interval, as_vectors
-from .cnn import predict_probs, recipe, train_cnn, versions
+from .cnn import describe_recipe, predict_probs, train_cnn, versions
 from .data import holdout_split, load_mnist
 from .settings import Settings
-from .speed import ACCURATE, FAST, FURTHER, LONGER, ONE_EPOCH, Recipe, recipe_probs, train_recipe
+from .speed import ACCURATE, FAST, FURTHER, LONGER, ONE_EPOCH, Recipe, train_recipe
 
 # %% ../nbs/09_results.ipynb #c007
 @dataclass(frozen=True)
@@ -106,16 +106,19 @@ def network(
 ) -> Callable:       # seed -> `Fitted`
     "Train `MnistCNN` by a recipe on the 50,000 images that are not held out."
     def train(seed):
-        model, _ = train_recipe(recipe, seed)
-        return Fitted(lambda x: recipe_probs(model, x, recipe).argmax(1), _size(model), model)
+        return _fitted(train_recipe(recipe, seed))
     return train
 
 def course_network(
     seed:int,  # as in settings.ini
 ) -> Fitted:   # the network of Chapter 3
     "Train `MnistCNN` as Chapter 3 does, the same 10,000 images held out for every seed."
-    learn = train_cnn(Settings(seed=seed, device='cpu'), holdout_seed=42)
-    return Fitted(lambda x: predict_probs(learn.model, x).argmax(1), _size(learn.model), learn.model)
+    return _fitted(train_cnn(Settings(seed=seed, device='cpu')))
+
+def _fitted(trained):
+    "A trained network as `Method.train` wants it"
+    def answer(x): return predict_probs(trained.model, x, trained.prepare).argmax(1)
+    return Fitted(answer, _size(trained.model), trained.model)
 
 def vote(
     recipe:Recipe,   # a recipe of Chapter 6
@@ -123,8 +126,10 @@ def vote(
 ) -> Callable:       # seed -> `Fitted`
     "Train several networks from different seeds, and average their probabilities."
     def train(seed):
-        models = [train_recipe(recipe, voters*seed + i)[0] for i in range(voters)]
-        def answer(x): return sum(recipe_probs(model, x, recipe) for model in models).argmax(1)
+        voting = [train_recipe(recipe, voters*seed + i) for i in range(voters)]
+        def answer(x):
+            return sum(predict_probs(t.model, x, t.prepare) for t in voting).argmax(1)
+        models = [t.model for t in voting]
         return Fitted(answer, sum(map(_size, models)), models)
     return train
 
@@ -146,7 +151,7 @@ METHODS = {
                       published='1.4%, LeCun and Cortes'),
     'hidden_300': Method('300 hidden units', classic(hidden_layer, _mlp_size), dict(hidden=300, tol=1e-3),
                          seeds=(0, 1, 2), published='4.7%, LeCun et al. 1998'),
-    'cnn_course': Method('CNN, Chapter 3', course_network, recipe(Settings()), seeds=(42, *range(1, 10)), saw_held_out=False),
+    'cnn_course': Method('CNN, Chapter 3', course_network, describe_recipe(Settings()), seeds=(42, *range(1, 10)), saw_held_out=False),
     'cnn_fast': Method('CNN, 99.0% recipe', network(FAST), asdict(FAST), seeds=tuple(range(20)), saw_held_out=False,
                        published='0.96%, train_mnist_fast'),
     'cnn_one_epoch': Method('CNN, one epoch', network(ONE_EPOCH), asdict(ONE_EPOCH), seeds=tuple(range(10)),
@@ -182,11 +187,11 @@ def run_method(
 def _held_out(name, fitted):
     "Right answers among the 10,000 held-out images; None for a method that trained on them"
     if METHODS[name].saw_held_out: return None
-    images, labels = (a[holdout_split(seed=42)[1]] for a in load_mnist('train'))
+    images, labels = (a[holdout_split()[1]] for a in load_mnist('train'))
     return int((fitted.answer(images) == labels).sum())
 
 # %% ../nbs/09_results.ipynb #c022
-RUNS = files('mnist_nb')/'results'  # travels with the package
+RUNS = files('mnist_nb')/'assets'/'runs'  # travels with the package
 
 def measured(
     name:str,               # a key of `METHODS`
@@ -262,7 +267,7 @@ def load_results(
     path:Path|None=None,  # a file of `write_results`; the one in the package if None
 ) -> dict:                # 'methods': their summaries; 'three_or_seven': the two-digit problem; 'speed': times
     "Load the course's headline numbers. `FileNotFoundError` for a missing file, `ValueError` for a damaged one."
-    path = Path(path or files('mnist_nb')/'results.json')
+    path = Path(path or files('mnist_nb')/'assets'/'results.json')
     if not path.is_file(): raise FileNotFoundError(f'expected results at {path}, found none: {_MEND}')
     results = _read(path, dict)
     if missing := {'methods', 'three_or_seven', 'speed'} - set(results):
@@ -274,7 +279,7 @@ def write_results(
     path:Path|None=None,  # where to; the file in the package if None
 ) -> bool:                # whether the file changed
     "Write the headline numbers, unless the file says the same already. It appears whole or not at all."
-    path = Path(path or files('mnist_nb')/'results.json')
+    path = Path(path or files('mnist_nb')/'assets'/'results.json')
     text = json.dumps(results, indent=1, ensure_ascii=False) + '\n'
     if path.is_file() and path.read_text(encoding='utf8') == text: return False
     _write(path, text)

@@ -6,20 +6,21 @@ Docs: https://mnist-nb.github.io/mnist_nb/speed.html.md"""
 
 # %% auto #0
 __all__ = ['FAST', 'ONE_EPOCH', 'FURTHER', 'LONGER', 'ACCURATE', 'Recipe', 'pooled_first', 'as_input', 'train_recipe',
-           'recipe_probs', 'random_affine', 'load_benchmark', 'half_the_bits']
+           'random_affine', 'load_benchmark', 'bfloat16_autocast']
 
 # %% ../nbs/06_speed.ipynb #c004
 import json
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .cnn import MnistCNN, as_batch
+from .cnn import MnistCNN, Trained, as_batch
 from .data import holdout_split, load_mnist
 
 # %% ../nbs/06_speed.ipynb #c017
@@ -64,13 +65,13 @@ def as_input(
 def train_recipe(
     recipe:Recipe,            # what to do
     seed:int=42,              # where weights, order and distortions start
-    holdout_seed:int=42,      # which 10,000 training images are never seen, as in `holdout_split`
-) -> tuple[MnistCNN, float]:  # the trained network, and the seconds from its first weights to the last step
-    "Train `MnistCNN` on the 50,000 training images that are not held out. `ValueError` for a recipe without a step, or of another shape."
+) -> Trained:                 # the network, how its images are prepared, and the seconds
+    """Train `MnistCNN` on the 50,000 training images that are not held out. `ValueError` for a
+    recipe without a step, or of another shape."""
     if not 0 < recipe.batch_size <= recipe.seen:
         raise ValueError(f'expected 0 < batch_size <= seen, got batch_size={recipe.batch_size}, seen={recipe.seen}')
     if recipe.shape not in ('linear', 'cos'): raise ValueError(f"shape must be 'linear' or 'cos', got {recipe.shape!r}")
-    images, labels = (a[holdout_split(seed=holdout_seed)[0]] for a in load_mnist('train'))
+    images, labels = (a[holdout_split()[0]] for a in load_mnist('train'))
     x, y = as_input(images, recipe), torch.tensor(labels, dtype=torch.long)
     rng = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -90,25 +91,14 @@ def train_recipe(
         loss.backward()
         optimiser.step()
         schedule.step()
-    return model.eval(), time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    return Trained(model.eval(), partial(as_input, recipe=recipe), seconds)
 
 def _order(recipe, n, rng):
     "Indices of the images in the order in which they are seen: each epoch a new shuffle"
     epochs = [torch.randperm(n, generator=rng) for _ in range(-(-recipe.seen//n))]
     steps = recipe.seen//recipe.batch_size
     return torch.cat(epochs)[:steps*recipe.batch_size].view(steps, -1)
-
-# %% ../nbs/06_speed.ipynb #c028
-def recipe_probs(
-    model:nn.Module,    # a network trained by the recipe
-    images:np.ndarray,  # uint8 [n, 28, 28]
-    recipe:Recipe,      # how it was trained: decides the crop
-    bs:int=1000,        # images in one step
-) -> np.ndarray:        # float32 [n, 10], each row adds up to 1
-    "Probability of each digit for each image, prepared as the recipe prepared the training images."
-    with torch.inference_mode():
-        probs = [model(as_input(images[i:i+bs], recipe)).softmax(1) for i in range(0, len(images), bs)]
-    return torch.cat(probs).numpy() if probs else np.empty((0, 10), np.float32)
 
 # %% ../nbs/06_speed.ipynb #c032
 def random_affine(
@@ -142,10 +132,10 @@ ACCURATE = Recipe(seen=900_000, warm_up=.25, shape='cos', affine=True, learning_
 def load_benchmark() -> dict:  # the machine of each part, race, ablations, loaders
     "Load the results of the last `make bench`."
     from importlib.resources import files
-    return json.loads((files('mnist_nb')/'benchmarks'/'speed.json').read_text(encoding='utf8'))
+    return json.loads((files('mnist_nb')/'assets'/'benchmarks'/'speed.json').read_text(encoding='utf8'))
 
 # %% ../nbs/06_speed.ipynb #c089
-def half_the_bits() -> torch.autocast:  # a context; a forward pass inside it multiplies in bfloat16, on a CPU
+def bfloat16_autocast() -> torch.autocast:  # a context; a forward pass inside it multiplies in bfloat16, on a CPU
     "Mixed precision for a training loop on a CPU. The weights stay float32."
     # No cache: while the context is open it would keep the weights as first cast, and training changes them.
     return torch.autocast('cpu', dtype=torch.bfloat16, cache_enabled=False)

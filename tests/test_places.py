@@ -256,7 +256,7 @@ def test_a_notebook_that_fails_in_colab_is_found(tmp_path, monkeypatch):
 
 def test_git_gets_the_working_tree_for_the_address_in_the_cell(tmp_path, monkeypatch):
     monkeypatch.setattr(colab_check, "ROOT", tmp_path / "tree")
-    shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*NOT_SOURCE, "files", "*.ipynb"))
+    shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*NOT_SOURCE, "mnist", "*.ipynb"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(colab_check.make_repository(tmp_path / "repository")))
     [address] = [word.strip("')").removeprefix("git+") for word in install_source().split() if "git+" in word]
     subprocess.run(["git", "clone", "-q", address, tmp_path / "clone"], check=True)

@@ -8,7 +8,7 @@ example    PyTorch's MNIST example: conv 32 and 64, dropout, 9216 → 128 → 10
 published  train_mnist_fast: conv 24 and 32, 800 → 256 → 10, Adam with one cycle over one epoch, batch 256
 
 example and published find all 60,000 images in memory, as ours do. The time is that of training: data at rest in
-memory (for tutorial: at rest on the disk) and evaluation are left out. Results go to benchmarks/ as JSON and a table.
+memory (for tutorial: at rest on the disk) and evaluation are left out. Results go to mnist_nb/assets/benchmarks/ as JSON and a table.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from mnist_nb.speed import (
     train_recipe,
 )
 
-FOLDER = Path(__file__).resolve().parents[1] / "mnist_nb" / "benchmarks"  # in the package: chapter 6 reads it
+FOLDER = Path(__file__).resolve().parents[1] / "mnist_nb" / "assets" / "benchmarks"  # in the package: chapter 6 reads it
 
 
 # ---------------------------------------------------------------- the peers
@@ -462,7 +462,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int, help="use only so many images, to see that everything runs")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these, keep the others")
-    parser.add_argument("--out", type=Path, default=FOLDER, help="where to write (default: benchmarks)")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="where to write (default: in the package)")
     args = parser.parse_args()
     stored = args.out / "speed.json"
     result = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() and len(args.only) < len(PARTS) else {}

