@@ -20,32 +20,37 @@ from sklearn.metrics import confusion_matrix
 from statsmodels.stats.contingency_tables import mcnemar
 
 from .baseline import accuracy_interval
-from .data import DIGITS, check_images
+from .data import DIGITS, check_images, check_labels
 
-# %% ../nbs/04_evaluation.ipynb #c025
-def _as_digits(values, name):
-    values = np.asarray(values)
-    if values.ndim != 1 or not len(values):
-        raise ValueError(f'{name} must be a list of at least one digit, got the shape {list(values.shape)}: '
-                         'for probabilities [n, 10] use .argmax(1)')
-    if not np.issubdtype(values.dtype, np.integer):
-        raise TypeError(f'{name} must be integers, got {values.dtype}: convert with .astype(int)')
-    wrong = values[(values < 0) | (values > 9)]
-    if len(wrong): raise ValueError(f'{name} must be digits from 0 to 9, got {wrong[0]}')
+# %% ../nbs/04_evaluation.ipynb #c025a
+def _some_digits(values, name):
+    values = check_labels(values, name=name)
+    if not len(values): raise ValueError(f'{name} must hold at least one digit, got none')
     return values
 
 def _check_lengths(a, b, names):
-    if len(a) != len(b): raise ValueError(f'{names} must have the same length, got {len(a)} and {len(b)}')
+    if len(a) != len(b):
+        raise ValueError(f'{names} must have the same length, got {len(a)} and {len(b)}')
 
+def _check_table(table):
+    if not isinstance(table, pd.DataFrame) or table.shape != (10, 10):
+        raise TypeError('expected the table that confusion_table(labels, predictions) '
+                        f'returns, got {type(table).__name__} '
+                        f'of shape {list(np.shape(table))}')
+
+# %% ../nbs/04_evaluation.ipynb #c025
 def confusion_table(
     labels:np.ndarray,       # the truth: integers [n] from 0 to 9
     predictions:np.ndarray,  # the answers: integers [n] from 0 to 9
 ) -> pd.DataFrame:           # [10, 10]: row for the true digit, column for the answer
-    "Count which digit is taken for which. `ValueError` or `TypeError` unless both are digits and equally many."
-    labels, predictions = _as_digits(labels, 'labels'), _as_digits(predictions, 'predictions')
+    """Count which digit is taken for which. `ValueError` or `TypeError` unless both are
+    digits and equally many."""
+    labels = _some_digits(labels, 'labels')
+    predictions = _some_digits(predictions, 'predictions')
     _check_lengths(labels, predictions, 'labels and predictions')
     counts = confusion_matrix(labels, predictions, labels=DIGITS)
-    return pd.DataFrame(counts, pd.Index(DIGITS, name='true digit'), pd.Index(DIGITS, name='answer'))
+    return pd.DataFrame(counts, index=pd.Index(DIGITS, name='true digit'),
+                        columns=pd.Index(DIGITS, name='answer'))
 
 # %% ../nbs/04_evaluation.ipynb #c030
 def plot_confusion(
@@ -64,11 +69,6 @@ def plot_confusion(
     ax.set(facecolor='0.85', title=title)
     ax.tick_params(rotation=0, length=0)
     return ax
-
-def _check_table(table):
-    if not isinstance(table, pd.DataFrame) or table.shape != (10, 10):
-        raise TypeError('expected the table that confusion_table(labels, predictions) returns, '
-                        f'got {type(table).__name__} of shape {list(np.shape(table))}')
 
 # %% ../nbs/04_evaluation.ipynb #c041
 def per_class_table(
@@ -102,28 +102,31 @@ def plot_recall(
     if len(tables) > 1: ax.legend()
     return ax
 
-# %% ../nbs/04_evaluation.ipynb #c059
+# %% ../nbs/04_evaluation.ipynb #c059a
 def check_probs(
-    probs:np.ndarray,   # [n, 10]: the probability of each digit
     labels:np.ndarray,  # the truth: integers [n]
-) -> tuple[np.ndarray, np.ndarray]:  # both as arrays
-    "Let pass what is a probability of each digit for each label. `ValueError` for anything else, such as logits."
-    probs, labels = np.asarray(probs), _as_digits(labels, 'labels')
+    probs:np.ndarray,   # [n, 10]: the probability of each digit
+) -> tuple[np.ndarray, np.ndarray]:  # labels and probs, as arrays
+    """Validate labels and the probabilities of each digit for them. `ValueError` for
+    anything else, such as logits."""
+    labels, probs = _some_digits(labels, 'labels'), np.asarray(probs)
     if probs.ndim != 2 or probs.shape[1] != 10:
         raise ValueError(f'probs must have the shape [n, 10], got {list(probs.shape)}')
-    _check_lengths(probs, labels, 'probs and labels')
+    _check_lengths(labels, probs, 'labels and probs')
     if not np.allclose(probs.sum(1), 1, atol=1e-3) or probs.min() < 0:
-        raise ValueError('each row of probs must be probabilities that add up to 1: turn logits into them with '
-                         '.softmax(1)')
-    return probs, labels
+        raise ValueError('each row of probs must be probabilities that add up to 1: '
+                         'turn logits into them with .softmax(1)')
+    return labels, probs
 
+# %% ../nbs/04_evaluation.ipynb #c059
 def worst_mistakes(
-    probs:np.ndarray,   # [n, 10]: the probability of each digit, as `predict_probs` returns it
     labels:np.ndarray,  # the truth: integers [n]
+    probs:np.ndarray,   # [n, 10]: the probability of each digit, from `predict_probs`
     k:int=8,            # at most how many mistakes
-) -> np.ndarray:        # indices of the mistakes, surest first; fewer than `k` if there are fewer
-    "Find the images where the wrong answer got the highest probability. `ValueError` for what is no probability."
-    probs, labels = check_probs(probs, labels)
+) -> np.ndarray:        # indices of the mistakes, surest first; fewer than `k` if so few
+    """Find the images where the wrong answer got the highest probability. `ValueError`
+    for what is no probability."""
+    labels, probs = check_probs(labels, probs)
     if k < 1: raise ValueError(f'k must be at least 1, got {k}')
     mistakes = np.flatnonzero(probs.argmax(1) != labels)
     return mistakes[np.argsort(-probs[mistakes].max(1), kind='stable')[:k]]
@@ -131,13 +134,13 @@ def worst_mistakes(
 # %% ../nbs/04_evaluation.ipynb #c063
 def plot_predictions(
     images:np.ndarray,  # uint8 [n, 28, 28], a few of them
-    probs:np.ndarray,   # [n, 10]: the probability of each digit
     labels:np.ndarray,  # the truth: integers [n]
+    probs:np.ndarray,   # [n, 10]: the probability of each digit
     ncols:int=4,        # images in a row
 ) -> Figure:            # the figure, to be shown by the notebook or saved
     "Draw each image with a bar for the probability of each digit beside it: answer orange, truth blue, others grey."
     check_images(images)
-    probs, labels = check_probs(probs, labels)
+    labels, probs = check_probs(labels, probs)
     _check_lengths(images, labels, 'images and labels')
     nrows = -(-len(images)//ncols)
     fig = plt.figure(figsize=(2.6*ncols, 1.8*nrows), layout='constrained')
@@ -166,7 +169,7 @@ def _as_correct(values, name):
     return values
 
 def paired_table(
-    correct_a:np.ndarray,     # True where method A is right, [n]
+    correct_a:np.ndarray,     # True where method A is correct, [n]
     correct_b:np.ndarray,     # the same for method B on the same images, [n]
     names:tuple=('A', 'B'),   # what to call them
 ) -> pd.DataFrame:            # [2, 2]: how many images both, one or none of them got right
@@ -174,11 +177,11 @@ def paired_table(
     a, b = _as_correct(correct_a, 'correct_a'), _as_correct(correct_b, 'correct_b')
     _check_lengths(a, b, 'correct_a and correct_b')
     counts = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
-    return pd.DataFrame(counts, *([f'{name} right', f'{name} wrong'] for name in names))
+    return pd.DataFrame(counts, *([f'{name} correct', f'{name} wrong'] for name in names))
 
 # %% ../nbs/04_evaluation.ipynb #c082
 def paired_test(
-    correct_a:np.ndarray,  # True where method A is right, [n]
+    correct_a:np.ndarray,  # True where method A is correct, [n]
     correct_b:np.ndarray,  # the same for method B on the same images, [n]
 ) -> float:                # p-value: how often luck alone would make a difference at least this large
     "Test whether one of two methods is better, by McNemar's exact test. Both must have seen the same images."

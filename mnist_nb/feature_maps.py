@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import nn
 
-from .cnn import predict_probs
+from .cnn import forward_hooks, predict_probs
 from .data import check_images
 from .exploration import show_images
 
@@ -25,29 +25,32 @@ def layer_names(
     "Names of a network's layers, in the order in which they were written down."
     return [name for name, _ in model.named_modules() if name]
 
+# %% ../nbs/05_feature_maps.ipynb #c021a
+def _check_layer(model, name):
+    known = layer_names(model)
+    if name not in known:
+        raise ValueError(f'a layer must be one of {", ".join(known)}; got {name!r}')
+
 # %% ../nbs/05_feature_maps.ipynb #c021
 def record_activations(
-    model:nn.Module,        # a network that scores [n, 1, 28, 28]
-    layers:str|list[str],   # one or more of `layer_names`
-    images:np.ndarray,      # uint8 [n, 28, 28], n > 0
-    bs:int=1000,            # images in one step
+    model:nn.Module,       # a network that scores [n, 1, 28, 28]
+    layers:str|list[str],  # one or more of `layer_names`
+    images:np.ndarray,     # uint8 [n, 28, 28], n > 0
+    bs:int=1000,           # images in one step
 ) -> dict[str, torch.Tensor]:  # for each layer what it put out, [n, ...], on the CPU
-    """Send images through a network and record what layers put out. `ValueError` for an unknown layer, one that did
-    not run, or no images; `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."""
-    layers, known = [layers] if isinstance(layers, str) else list(layers), layer_names(model)
-    unknown = [name for name in layers if name not in known]
-    if unknown: raise ValueError(f'layers must be some of {", ".join(known)}; got {", ".join(map(repr, unknown))}')
-    if not len(check_images(images)): raise ValueError('expected at least one image, got none')
-    heard, handles = {name: [] for name in layers}, []
-    try:
-        for name in heard:
-            def note(layer, inputs, output, name=name): heard[name].append(output.detach().cpu().clone())
-            handles.append(model.get_submodule(name).register_forward_hook(note))
-        predict_probs(model, images, bs=bs)
-    finally:
-        for handle in handles: handle.remove()
+    """Send images through a network and record what layers put out. `ValueError` for an
+    unknown layer, one that did not run, or no images; `TypeError` or `ValueError` for
+    anything but uint8 [n, 28, 28]."""
+    layers = [layers] if isinstance(layers, str) else list(layers)
+    for name in layers: _check_layer(model, name)
+    if not len(check_images(images)):
+        raise ValueError('expected at least one image, got none')
+    heard = {name: [] for name in layers}
+    def note(name, layer, output): heard[name].append(output.detach().cpu().clone())
+    with forward_hooks(model, heard, note): predict_probs(model, images, bs=bs)
     silent = [name for name in heard if not heard[name]]
-    if silent: raise ValueError(f'{", ".join(silent)} did not run: the network does not use it')
+    if silent:
+        raise ValueError(f'{", ".join(silent)} did not run: the network does not use it')
     return {name: torch.cat(outputs) for name, outputs in heard.items()}
 
 # %% ../nbs/05_feature_maps.ipynb #c029
@@ -109,7 +112,7 @@ def receptive_field(
 ) -> tuple[int, int, int]:  # size of the window, step from unit to unit, first pixel of unit 0 (negative: padding)
     "Which pixels a unit of a layer sees, along either axis. `ValueError` for an unknown layer or one that sees it all."
     names = layer_names(model)
-    if layer not in names: raise ValueError(f'layer must be one of {", ".join(names)}; got {layer!r}')
+    _check_layer(model, layer)
     def one(v): return v[0] if isinstance(v, tuple) else v
     size, step, start = 1, 1, 0
     for name in names[:names.index(layer)+1]:
