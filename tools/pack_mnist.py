@@ -14,34 +14,22 @@ from pathlib import Path
 
 import zopfli.gzip
 
-from mnist_nb.data import MD5, check_md5, unpack_gz
+from mnist_nb.data import MD5, check_md5, unpack_gz, whole_file
 
 FOLDER = Path(__file__).parent.parent / "mnist_nb" / "assets" / "mnist"
 
 
 def pack(source, target):
-    "Check a raw file against its published MD5 sum and compress it; the packed file appears whole or not at all."
+    "Compress the raw file `source` to `target`, after a check of its published MD5 sum"
     data = check_md5(source.read_bytes(), source.name)
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with whole_file(target) as part:
         part.write_bytes(zopfli.gzip.compress(data, numiterations=3))
         assert unpack_gz(part) == data
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def main(folder):
-    "Pack all four files found in `folder`."
-    missing = [name for name in MD5 if not (folder / name).is_file()]
-    if missing:
-        sys.exit(f"expected {', '.join(MD5)} in {folder}, missing: {', '.join(missing)}")
-    for name in MD5:
-        pack(folder / name, FOLDER / f"{name}.gz")
-        print(f"{name}.gz: {(FOLDER / f'{name}.gz').stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    for name in MD5:
+        pack(Path(sys.argv[1]) / name, FOLDER / f"{name}.gz")
+        print(f"{name}.gz: {(FOLDER / f'{name}.gz').stat().st_size:,} bytes")
