@@ -3,6 +3,8 @@
 import base64
 import copy
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -240,6 +242,109 @@ def test_publish_replaces_the_old_site(tmp_path):
         (folder / "index.html").write_text(text)
     build_site.publish(built, out)
     assert (out / "index.html").read_text() == "new" and sorted(p.name for p in tmp_path.iterdir()) == ["_docs"]
+
+
+# ---------------------------------------------------------------- what a real Quarto run showed
+
+QUARTO_PAGE = (Path(__file__).parent / "quarto_page.html").read_text(encoding="utf-8")
+STYLES = (Path(__file__).parents[1] / "nbs" / "styles.css").read_text(encoding="utf-8")
+FONTS = 'https://fonts.example/css2?family=Lato:ital,wght@0,400;0,700&display=swap'
+
+
+def quarto_soup():
+    return BeautifulSoup(QUARTO_PAGE, "html.parser")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for Quarto is a shell script")
+def test_quarto_is_told_the_folder_first(tmp_path, monkeypatch):
+    quarto = tmp_path / "bin" / "quarto"
+    quarto.parent.mkdir()
+    quarto.write_text('#!/bin/sh\necho "$@" > "$(dirname "$0")/said"\n')
+    quarto.chmod(0o755)
+    monkeypatch.setenv("PATH", str(quarto.parent), prepend=os.pathsep)
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    assert build_site.render(folder) == folder / "_site"
+    assert (quarto.parent / "said").read_text() == f"render {folder} --no-execute\n"
+
+
+def test_source_link_before_the_section_of_its_heading():
+    soup = quarto_soup()
+    site_files.link_to_reference(soup, "reference.html", {"load_settings": "Read the file."})
+    assert soup.select_one("p.doc-links a")["href"] == "reference.html#load_settings"
+
+
+@pytest.mark.parametrize("rule", [f'@import"{FONTS}";', f"@import url('{FONTS}') screen;", f"@import url({FONTS});"])
+def test_remote_fonts_are_dropped_and_would_be_seen(rule):
+    assert build_site.REMOTE_IMPORT.sub("", f"a{{}}{rule}b{{}}") == "a{}b{}"
+    assert site_check.css_links('@import"https://fonts.example/x.css";') == ["https://fonts.example/x.css"]
+
+
+def test_only_quarto_is_told_what_only_quarto_knows(monkeypatch):
+    for name in ("Quarto", "smalldocs"):
+        monkeypatch.setattr(build_site, "renderer", lambda name=name: (name, []))
+        html = build_site.project_metadata(SITE).get("format", {}).get("html", {})
+        assert html.get("respect-user-color-scheme", False) == (name == "Quarto")
+    assert not {*build_site.QUARTO_ONLY} & {*(build_site.ROOT / "nbs" / "_quarto.yml").read_text().split(":")}
+
+
+def test_headings_of_an_output_are_not_boxed():
+    table = {"output_type": "execute_result", "data": {"text/markdown": "## Names"}}
+    cell = {"cell_type": "code", "source": "#| echo: false\nx", "outputs": [table], "metadata": {"execution": {"a": 1}}}
+    nb = {"metadata": {}, "cells": [cell]}
+    site_notebooks.process_notebook(nb, "00_data.ipynb", SITE)
+    assert cell["source"].startswith("#| output: asis\n") and cell["metadata"] == {}
+
+
+def test_what_quarto_writes_is_mended_for_a_keyboard_and_a_screen_reader():
+    soup = quarto_soup()
+    build_site.finish_page(soup)
+    boxes = soup.select("main table")
+    assert len(boxes) == 2 and all(t.parent["tabindex"] == "0" and t.parent["aria-label"] for t in boxes)
+    assert not soup.select("[role=menu], .quarto-secondary-nav a, i[role]")
+    assert soup.select_one(".quarto-color-scheme-toggle").name == "button"
+    assert soup.select_one(".skip-link").parent.name == "nav"
+
+
+LOOK = """() => {
+    const style = (where, what, pseudo) => getComputedStyle(document.querySelector(where), pseudo)[what];
+    return {
+        stripe: style('#quarto-sidebar', 'backgroundColor'), toggle: style('.bi', 'backgroundImage', '::before'),
+        icon: style('.quarto-color-scheme-toggle', 'color'), search: style('.aa-Input', 'color'),
+        panel: style('.aa-Panel', 'backgroundColor'), code: style('main p code', 'whiteSpace'),
+        callout: style('.callout-header', 'backgroundColor'), ink: style('body', 'color'),
+        soft: style('.nav-link', 'color'), raised: style('.callout', 'backgroundColor'),
+        inner: style('#TOC ul ul .nav-link', 'paddingLeft'), outer: style('#TOC .nav-link', 'paddingLeft'),
+        head: style('main thead', 'display'), width: document.documentElement.scrollWidth,
+    }
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_stylesheet_wins_over_quartos_theme(scheme, tmp_path):
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    soup = quarto_soup()
+    site_files.reference_entries(soup)
+    build_site.finish_page(soup)
+    (tmp_path / "page.html").write_text(str(soup).replace("quarto-light", f"quarto-{scheme}"))
+    (tmp_path / "styles.css").write_text(STYLES)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 360, "height": 740})
+        page.goto((tmp_path / "page.html").as_uri())
+        narrow = page.evaluate(LOOK)
+        page.set_viewport_size({"width": 1400, "height": 900})
+        wide = page.evaluate(LOOK)
+        browser.close()
+    assert wide["stripe"] == wide["callout"] == "rgba(0, 0, 0, 0)" and wide["toggle"] == "none"
+    assert wide["icon"] == wide["soft"] and wide["search"] == wide["ink"] and wide["panel"] == wide["raised"]
+    assert wide["code"] == "pre-wrap" and float(wide["inner"][:-2]) > float(wide["outer"][:-2])
+    assert (wide["head"], narrow["head"]) == ("table-header-group", "none")  # its cells are blocks on a phone
+    assert (wide["width"], narrow["width"]) == (1400, 360)
 
 
 # ---------------------------------------------------------------- the check
