@@ -17,7 +17,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from .cnn import MnistCNN, Trained, as_batch
@@ -26,17 +25,17 @@ from .data import holdout_split, load_mnist
 # %% ../nbs/06_speed.ipynb #c017
 @dataclass(frozen=True)
 class Recipe:
-    "How to train `MnistCNN` on tensors in memory, with Adam and one cycle of the learning rate."
+    "How to train `MnistCNN` on tensors in memory, with Adam and one cycle."
     seen:int                      # images seen in training, repeats counted
     batch_size:int = 128          # images in one step
     learning_rate:float = .01     # the peak of the cycle
     warm_up:float = .2            # share of the steps before the peak
-    shape:str = 'linear'          # how the rate climbs and falls: 'linear', or 'cos' for half a cosine each
+    shape:str = 'linear'          # how the rate climbs and falls: 'linear' or 'cos'
     betas:tuple = (.7, .9)        # how long Adam remembers the gradient and its square
-    label_smoothing:float = .05   # share of the target that is spread over all ten digits
+    label_smoothing:float = .05   # share of the target spread over all ten digits
     crop:int = 0                  # pixels cut off on each of the four sides
-    pool_first:bool = True        # max-pool before ReLU, which gives the same numbers for less work
-    channels_last:bool = True     # lay out the channels of a pixel side by side in memory
+    pool_first:bool = True        # max-pool before ReLU: the same for less work
+    channels_last:bool = True     # the channels of a pixel side by side in memory
     affine:bool = False           # shift, turn, stretch and shear every batch at random
 
 # %% ../nbs/06_speed.ipynb #c019
@@ -46,7 +45,8 @@ def pooled_first(
 ) -> torch.Tensor:     # float32 [n, 10]: the same scores as model(x)
     "Run `MnistCNN` with max-pool before ReLU."
     for i in (1, 2, 3):
-        conv, relu, pool = (getattr(model, f'{kind}{i}') for kind in ('conv', 'relu', 'pool'))
+        conv, relu, pool = (getattr(model, f'{kind}{i}')
+                            for kind in ('conv', 'relu', 'pool'))
         x = relu(pool(conv(x)))
     return model.fc2(model.relu4(model.fc1(x.flatten(1))))
 
@@ -55,8 +55,11 @@ def as_input(
     images:np.ndarray,       # uint8 [n, 28, 28]
     recipe:Recipe,           # its crop and memory layout
 ) -> torch.Tensor:           # float32 [n, 1, 28-2*crop, 28-2*crop], normalised
-    "Turn raw images into what a recipe trains on. `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."
-    if not 0 <= recipe.crop <= 2: raise ValueError(f'crop must be 0, 1 or 2, or fc1 does not fit; got {recipe.crop}')
+    """Turn raw images into what a recipe trains on. `TypeError` or `ValueError` for
+    anything but uint8 [n, 28, 28]."""
+    if not 0 <= recipe.crop <= 2:
+        raise ValueError('crop must be 0, 1 or 2, or fc1 does not fit; '
+                         f'got {recipe.crop}')
     kept = slice(recipe.crop, 28 - recipe.crop)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     return as_batch(images)[..., kept, kept].contiguous(memory_format=layout)
@@ -65,12 +68,10 @@ def as_input(
 def train_recipe(
     recipe:Recipe,            # what to do
     seed:int=42,              # where weights, order and distortions start
-) -> Trained:                 # the network, how its images are prepared, and the seconds
-    """Train `MnistCNN` on the 50,000 training images that are not held out. `ValueError` for a
-    recipe without a step, or of another shape."""
-    if not 0 < recipe.batch_size <= recipe.seen:
-        raise ValueError(f'expected 0 < batch_size <= seen, got batch_size={recipe.batch_size}, seen={recipe.seen}')
-    if recipe.shape not in ('linear', 'cos'): raise ValueError(f"shape must be 'linear' or 'cos', got {recipe.shape!r}")
+) -> Trained:                 # the network, how images are prepared, the seconds
+    """Train `MnistCNN` on the 50,000 training images that are not held out.
+    `ValueError` for a recipe without a step, or of another shape."""
+    _check_recipe(recipe)
     images, labels = (a[holdout_split()[0]] for a in load_mnist('train'))
     x, y = as_input(images, recipe), torch.tensor(labels, dtype=torch.long)
     rng = torch.Generator().manual_seed(seed)
@@ -80,9 +81,11 @@ def train_recipe(
     if recipe.channels_last: model = model.to(memory_format=torch.channels_last)
     order = _order(recipe, len(x), rng)
     # foreach: all weights in one sweep, and not one tensor after the other.
-    optimiser = torch.optim.Adam(model.parameters(), recipe.learning_rate, recipe.betas, foreach=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=len(order) + 1, cycle_momentum=False,
-                                                   pct_start=recipe.warm_up, anneal_strategy=recipe.shape)
+    optimiser = torch.optim.Adam(model.parameters(), recipe.learning_rate, recipe.betas,
+                                 foreach=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.learning_rate, total_steps=len(order) + 1,
+        cycle_momentum=False, pct_start=recipe.warm_up, anneal_strategy=recipe.shape)
     for batch in order:
         inputs = random_affine(x[batch], rng) if recipe.affine else x[batch]
         scores = pooled_first(model, inputs) if recipe.pool_first else model(inputs)
@@ -94,8 +97,16 @@ def train_recipe(
     seconds = time.perf_counter() - start
     return Trained(model.eval(), partial(as_input, recipe=recipe), seconds)
 
+# %% ../nbs/06_speed.ipynb #c026a
+def _check_recipe(recipe):
+    if not 0 < recipe.batch_size <= recipe.seen:
+        raise ValueError(f'expected 0 < batch_size <= seen, got '
+                         f'batch_size={recipe.batch_size}, seen={recipe.seen}')
+    if recipe.shape not in ('linear', 'cos'):
+        raise ValueError(f"shape must be 'linear' or 'cos', got {recipe.shape!r}")
+
 def _order(recipe, n, rng):
-    "Indices of the images in the order in which they are seen: each epoch a new shuffle"
+    "Indices of the images in the order they are seen in: each epoch a new shuffle"
     epochs = [torch.randperm(n, generator=rng) for _ in range(-(-recipe.seen//n))]
     steps = recipe.seen//recipe.batch_size
     return torch.cat(epochs)[:steps*recipe.batch_size].view(steps, -1)
@@ -105,37 +116,45 @@ def random_affine(
     x:torch.Tensor,            # float32 [n, 1, h, w]
     rng:torch.Generator,       # where the random numbers come from
     degrees:float=12.,         # turn by at most so much, either way
-    stretch:float=.12,         # stretch or shrink height and width by at most about this share
+    stretch:float=.12,         # stretch or shrink either side by at most this share
     slant:float=.15,           # shear by at most so much
     shift:float=2.,            # move by at most so many pixels along either axis
 ) -> torch.Tensor:             # float32 [n, 1, h, w], in the memory layout of x
-    "Distort each image of a batch by a random affine map of its own. What comes in from outside continues the border."
+    """Distort each image of a batch by a random affine map of its own. What comes in
+    from outside continues the border."""
     n, _, h, w = x.shape
     turn, tall, wide, lean, right, down = (torch.rand(6, n, generator=rng)*2 - 1)
     turn, lean = turn*math.radians(degrees), lean*slant
     tall, wide = (stretch*tall).exp(), (stretch*wide).exp()
-    maps = torch.stack([torch.stack([wide*turn.cos(), lean - wide*turn.sin(), 2*shift*right/w], dim=1),
-                        torch.stack([tall*turn.sin(), tall*turn.cos(), 2*shift*down/h], dim=1)], dim=1)
+    rows = [[wide*turn.cos(), lean - wide*turn.sin(), 2*shift*right/w],
+            [tall*turn.sin(), tall*turn.cos(), 2*shift*down/h]]
+    maps = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
     grid = F.affine_grid(maps, (n, 1, h, w), align_corners=False)
     moved = F.grid_sample(x, grid, padding_mode='border', align_corners=False)
-    layout = torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if last else torch.contiguous_format
     return moved.contiguous(memory_format=layout)
 
 # %% ../nbs/06_speed.ipynb #c040
-FAST = Recipe(seen=34_000, crop=2)            # for a mean of 99.0% in the least time
-ONE_EPOCH = Recipe(seen=50_000, crop=2)       # one look at each image
-FURTHER = Recipe(seen=80_000, crop=2)         # for a mean of 99.3%
-LONGER = Recipe(seen=200_000, warm_up=.25, shape='cos', affine=True)  # four epochs, each image distorted anew each time
-ACCURATE = Recipe(seen=900_000, warm_up=.25, shape='cos', affine=True, learning_rate=.003, betas=(.9, .99))  # for a mean of 99.6%
+FAST = Recipe(seen=34_000, crop=2)       # for a mean of 99.0% in the least time
+ONE_EPOCH = Recipe(seen=50_000, crop=2)  # one look at each image
+FURTHER = Recipe(seen=80_000, crop=2)    # for a mean of 99.3%
+# Four epochs, each image distorted anew each time.
+LONGER = Recipe(seen=200_000, warm_up=.25, shape='cos', affine=True)
+# For a mean of 99.6%.
+ACCURATE = Recipe(seen=900_000, warm_up=.25, shape='cos', affine=True,
+                  learning_rate=.003, betas=(.9, .99))
 
 # %% ../nbs/06_speed.ipynb #c045
 def load_benchmark() -> dict:  # the machine of each part, race, ablations, loaders
     "Load the results of the last `make bench`."
     from importlib.resources import files
-    return json.loads((files('mnist_nb')/'assets'/'benchmarks'/'speed.json').read_text(encoding='utf8'))
+    path = files('mnist_nb')/'assets'/'benchmarks'/'speed.json'
+    return json.loads(path.read_text(encoding='utf8'))
 
 # %% ../nbs/06_speed.ipynb #c089
-def bfloat16_autocast() -> torch.autocast:  # a context; a forward pass inside it multiplies in bfloat16, on a CPU
-    "Mixed precision for a training loop on a CPU. The weights stay float32."
-    # No cache: while the context is open it would keep the weights as first cast, and training changes them.
+def bfloat16_autocast() -> torch.autocast:  # a context
+    """Mixed precision for a training loop on a CPU: inside it a forward pass multiplies
+    in bfloat16. The weights stay float32."""
+    # No cache: it would keep the weights as first cast, and training changes them.
     return torch.autocast('cpu', dtype=torch.bfloat16, cache_enabled=False)

@@ -5,94 +5,91 @@ import json
 import numpy as np
 import pytest
 
+from mnist_nb import results
 from mnist_nb.cnn import load_card, load_cnn, memory_dataloaders, predict_probs
 from mnist_nb.data import holdout_split, load_mnist
-from mnist_nb.results import (
-    METHODS,
-    course_network,
-    load_results,
-    measured,
-    prediction_interval,
-    run_method,
-    store_runs,
-    summary,
-    write_results,
-)
+from mnist_nb.speed import FAST
 
 IMAGES, LABELS = load_mnist("test")
-RESULTS = load_results()
+STORED = results.load_results()
+SLOW = pytest.mark.slow
 
 
-@pytest.fixture
-def no_training(monkeypatch):
-    "Make any run of a method an error"
-    monkeypatch.setattr("mnist_nb.results.run_method", lambda *args: pytest.fail("a stored run was repeated"))
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_results_are_the_stored_runs_summed_up(name, no_training):
-    runs = measured(name)
-    assert RESULTS["methods"][name] == json.loads(json.dumps(summary(name, runs)))
-    for run in runs:
+def test_results_are_the_stored_runs_summed_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "run_method", lambda *args: pytest.fail("a stored run was repeated"))
+    collected = results.collect_results()
+    results.write_results(collected, tmp_path / "results.json")
+    again, p_value = results.load_results(tmp_path / "results.json"), STORED["three_or_seven"]["mcnemar_mse_l1"]
+    assert again["three_or_seven"]["mcnemar_mse_l1"] == pytest.approx(p_value)
+    again["three_or_seven"]["mcnemar_mse_l1"] = p_value
+    assert again == STORED
+    for run in (run for name in results.METHODS for run in results.load_or_run(name)):
         assert run["correct"] == (np.array(list(run["answers"]), int) == LABELS).sum()
 
 
 @pytest.mark.parametrize("name", ["template_mse", "template_l1", "knn_1"])
 def test_methods_without_chance_repeat_exactly(name):
-    again, _ = run_method(name)
-    assert again["answers"] == measured(name)[0]["answers"]
+    again, _ = results.run_method(name)
+    assert again["answers"] == results.load_or_run(name)[0]["answers"]
 
 
 def test_the_shipped_weights_gave_the_stored_answers():
-    stored = next(run for run in measured("cnn_accurate") if run["seed"] == load_card()["seed"])
+    stored = next(run for run in results.load_or_run("cnn_accurate") if run["seed"] == load_card()["seed"])
     answers = predict_probs(load_cnn(), IMAGES).argmax(1)
     # two images of difference: two processors may round an image on the edge between two digits differently
     assert (answers != np.array(list(stored["answers"]), int)).sum() <= 2
 
 
-@pytest.mark.parametrize("name", ["cnn_fast", "cnn_one_epoch", "cnn_course"])
+@pytest.mark.parametrize(
+    "name", ["cnn_fast", pytest.param("cnn_one_epoch", marks=SLOW), pytest.param("cnn_course", marks=SLOW)]
+)
 def test_another_seed_lands_where_one_more_run_is_expected(name):
     seed = 1234
-    assert seed not in METHODS[name].seeds
-    run, _ = run_method(name, seed)
+    assert seed not in results.METHODS[name].seeds
+    run, _ = results.run_method(name, seed)
     # At 95 % it is missed once in twenty runs by luck alone, and each machine draws anew: take once in 1,000.
-    low, high = prediction_interval(np.array(RESULTS["methods"][name]["correct"]) / len(LABELS), level=0.999)
+    accuracies = np.array(STORED["methods"][name]["correct"]) / len(LABELS)
+    low, high = results.prediction_interval(accuracies, level=0.999)
     assert low <= run["correct"] / len(LABELS) <= high
 
 
-def test_the_network_of_chapter_3_never_trains_on_the_held_out_images(monkeypatch):
-    "Whatever its seed: they judge it"
+@pytest.mark.parametrize("seed", [1, 42])
+def test_no_seed_of_a_training_function_moves_the_held_out_images(seed, monkeypatch):
+    seen = []
+
+    def stop(*images):
+        seen.extend(images)
+        raise InterruptedError
 
     def served(*args, **kwargs):
-        raise StopIteration(memory_dataloaders(*args, **kwargs))
+        stop(*(dl.dataset.items["image"] for dl in memory_dataloaders(*args, **kwargs)))
 
     monkeypatch.setattr("mnist_nb.cnn.memory_dataloaders", served)
-    with pytest.raises(StopIteration) as stopped:
-        course_network(1)
-    images = load_mnist("train")[0]
-    for dl, expected in zip(stopped.value.value, holdout_split(seed=42), strict=True):
-        assert np.array_equal(dl.dataset.items["image"], images[expected])
+    monkeypatch.setattr("mnist_nb.speed.as_input", lambda images, recipe: stop(images))
+    for train in (results.course_network, results.network(FAST), results.vote(FAST)):
+        with pytest.raises(InterruptedError):
+            train(seed)
+    trained_on, held_out = (load_mnist()[0][part] for part in holdout_split())
+    for images, expected in zip(seen, [trained_on, held_out, trained_on, trained_on], strict=True):
+        assert np.array_equal(images, expected)
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "results.json"
-    write_results(RESULTS, path)
-    monkeypatch.setattr("pathlib.Path.replace", lambda *args: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError):
-        write_results({**RESULTS, "more": 1}, path)
-    assert load_results(path) == RESULTS and [p.name for p in tmp_path.iterdir()] == ["results.json"]
+def test_an_interrupted_write_or_run_leaves_what_was_there(tmp_path, monkeypatch):
+    path, runs = tmp_path / "results.json", tmp_path / "cnn_fast.json"
+    run = {**results.load_or_run("cnn_fast")[0], "seed": 0}
 
+    def stop(*args):
+        raise KeyboardInterrupt
 
-def test_a_finished_run_survives_an_interruption(tmp_path, monkeypatch):
-    run = {**measured("cnn_fast")[0], "seed": 0}
-    store_runs(tmp_path / "cnn_fast.json", {0: run})
-
-    def fail_at_two(name, seed):
-        if seed == 2:
-            raise KeyboardInterrupt
-        return {**run, "seed": seed}, None
-
-    monkeypatch.setattr("mnist_nb.results.run_method", fail_at_two)
+    results.write_results(STORED, path)
+    results.store_runs(runs, {0: run})
+    monkeypatch.setattr(
+        results, "run_method", lambda name, seed: stop() if seed == 2 else ({**run, "seed": seed}, None)
+    )
     with pytest.raises(KeyboardInterrupt):
-        measured("cnn_fast", seeds=(0, 1, 2), folder=tmp_path)
-    assert [r["seed"] for r in json.loads((tmp_path / "cnn_fast.json").read_text())] == [0, 1]
+        results.load_or_run("cnn_fast", seeds=(0, 1, 2), folder=tmp_path)
+    assert [r["seed"] for r in json.loads(runs.read_text())] == [0, 1]
+    monkeypatch.setattr("pathlib.Path.replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        results.write_results({**STORED, "more": 1}, path)
+    assert results.load_results(path) == STORED and set(tmp_path.iterdir()) == {path, runs}
