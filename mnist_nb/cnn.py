@@ -33,7 +33,8 @@ from fastcore.foundation import L
 from PIL import Image
 from torch import nn
 
-from .data import DIGITS, check_images, check_labels, holdout_split, load_mnist, whole_file
+from .data import (DIGITS, check_images, check_labels, holdout_split,
+                          load_mnist, whole_file)
 from .settings import Settings
 
 # %% ../nbs/03_cnn.ipynb #c019
@@ -43,16 +44,19 @@ MEAN, STD = 0.1307, 0.3081  # of all 47 million training pixels, on a scale of 0
 def as_batch(
     images:np.ndarray,  # uint8 [n, 28, 28]
 ) -> torch.Tensor:      # float32 [n, 1, 28, 28], normalised with `MEAN` and `STD`
-    "Turn raw images into what the network takes. `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."
-    return _normalise(torch.from_numpy(check_images(images).astype(np.float32, order='C')))[:, None]
+    """Turn raw images into what the network takes. `TypeError` or `ValueError` for
+    anything but uint8 [n, 28, 28]."""
+    pixels = check_images(images).astype(np.float32, order='C')
+    return _normalise(torch.from_numpy(pixels))[:, None]
 
 def _normalise(pixels):
-    "Float pixels from 0 to 255 to numbers around zero, in place"
+    "Turn float pixels from 0 to 255 into numbers around zero, in place."
     return pixels.div_(255).sub_(MEAN).div_(STD)
 
 # %% ../nbs/03_cnn.ipynb #c035
 class MnistCNN(nn.Module):
-    "Three 3×3 convolutions with 16, 32 and 64 filters, each with ReLU and 2×2 max-pool, then 576 → 128 → 10."
+    """Three 3×3 convolutions with 16, 32 and 64 filters, each with ReLU and max-pool,
+    then two fully connected layers, 576 → 128 → 10."""
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(1, 16, kernel_size=3, padding=1)
@@ -94,24 +98,25 @@ def forward_hooks(
 # %% ../nbs/03_cnn.ipynb #c039b
 def layer_table(
     model:nn.Module,  # a network for images [n, 1, 28, 28]
-) -> pd.DataFrame:    # one row a layer: name, kind, output shape without the batch, parameters
-    "List a network's layers in the order they run, with their output shapes and parameters."
+) -> pd.DataFrame:    # a row for each layer: kind, output shape of an image, parameters
+    """List a network's layers in the order they run, with the shape each puts out and
+    the number of parameters it holds."""
     rows = []
     def note(name, layer, output):
         n = sum(p.numel() for p in layer.parameters())
         rows.append((name, type(layer).__name__, tuple(output.shape[1:]), n))
     names = [name for name, _ in model.named_children()]
-    device = next(model.parameters()).device
-    with forward_hooks(model, names, note), torch.no_grad():
-        model(torch.zeros(1, 1, 28, 28, device=device))
+    black = torch.zeros(1, 1, 28, 28, device=next(model.parameters()).device)
+    with forward_hooks(model, names, note), torch.no_grad(): model(black)
     columns = ['layer', 'kind', 'output shape', 'parameters']
     return pd.DataFrame(rows, columns=columns).set_index('layer')
 
 # %% ../nbs/03_cnn.ipynb #c065
 def holdout_splitter(
     n_valid:int=10_000,  # how many training images to hold out
-):                       # a function from a list of files to two lists of positions: train, held out
-    "Make a `DataBlock` splitter for the `mnist_png` folder that never touches its test images."
+):                       # a function from files to the positions to train on, held out
+    """Make a `DataBlock` splitter for the `mnist_png` folder. It never touches the test
+    images."""
     train_idx, valid_idx = map(set, holdout_split(n_valid=n_valid))
     def split(paths):
         index = [int(p.stem) if p.parts[-3] == 'training' else -1 for p in paths]
@@ -120,21 +125,22 @@ def holdout_splitter(
     return split
 
 # %% ../nbs/03_cnn.ipynb #c071
-_ROW = np.dtype([('image', np.uint8, (28, 28)), ('label', np.uint8)])  # one image and its label, side by side
+# One image and its label, side by side
+_ROW = np.dtype([('image', np.uint8, (28, 28)), ('label', np.uint8)])
 
 def as_rows(
     images:np.ndarray,  # uint8 [n, 28, 28]
     labels:np.ndarray,  # digits [n]
 ) -> np.ndarray:        # a table with the columns 'image' and 'label'
-    "Put images and labels into one table. `TypeError` or `ValueError` for what is no MNIST image or no digit."
+    """Put images and labels into one table. `TypeError` or `ValueError` for what is no
+    MNIST image or no digit."""
     labels = check_labels(labels, len(check_images(images)))
     rows = np.empty(len(images), _ROW)
     rows['image'], rows['label'] = images, labels
     return rows
 
-# %% ../nbs/03_cnn.ipynb #c074
 def _row_image(
-    o:np.void|np.ndarray|torch.Tensor|Image.Image|Path|str,  # a row, or an image in any form that fastai opens
+    o:np.void|np.ndarray|torch.Tensor|Image.Image|Path|str,  # a row, or any image
 ) -> PILImageBW:                                             # 28×28, grey
     "The image of one row. `TypeError` or `ValueError` for anything but 28×28 uint8."
     if isinstance(o, np.void): o = o['image']
@@ -149,51 +155,65 @@ def _row_label(
 
 # %% ../nbs/03_cnn.ipynb #c077
 class NormalizeBytes(DisplayedTransform):
-    "What `as_batch` does, for batches that fastai has put together. The way back gives whole numbers from 0 to 255."
+    """Do what `as_batch` does, for batches that fastai has put together. The way back
+    gives whole numbers from 0 to 255."""
     order = 10  # where fastai turns bytes into numbers
-    def encodes(self, x:TensorImage): return _normalise(x.as_subclass(torch.Tensor).to(torch.float, copy=True))
-    def decodes(self, x:TensorImage): return ((x*STD + MEAN)*255).round().clamp(0, 255).long()
+    def encodes(self, x:TensorImage):
+        return _normalise(x.as_subclass(torch.Tensor).to(torch.float, copy=True))
+    def decodes(self, x:TensorImage):
+        return ((x*STD + MEAN)*255).round().clamp(0, 255).long()
 
 # %% ../nbs/03_cnn.ipynb #c080
 class RowsDL(TfmdDL):
-    """Serve whole batches cut from a table of `as_rows`, shuffled from `seed`; each pass has an order of its own.
-    Other items, such as a list of files, are served one by one, as `TfmdDL` does."""
+    """Serve whole batches cut from a table of `as_rows`, shuffled from `seed`; each
+    pass has an order of its own. Other items, such as a list of files, are served one
+    by one, as `TfmdDL` does."""
     def __init__(self,
-        dataset,            # fastai's `Datasets`, with a table of `as_rows`, images [n, 28, 28] or a list of files in `items`
+        dataset,            # `Datasets` of `as_rows`, of images [n, 28, 28] or of files
         bs:int=64,          # images in a batch
         shuffle:bool=False, # an order of its own for each pass?
-        num_workers:int=0,  # taken because fastai hands it on, and not used: no batch has to be waited for
+        num_workers:int=0,  # taken because fastai hands it on, and not used
         seed:int=0,         # where the orders start
         **kwargs,           # what else `TfmdDL` takes
     ):
         items = getattr(dataset, 'items', None)
-        if hasattr(items, '__array__') and getattr(items, 'dtype', None) != _ROW: check_images(items)
+        if hasattr(items, '__array__') and getattr(items, 'dtype', None) != _ROW:
+            check_images(items)
         super().__init__(dataset, bs=bs, shuffle=shuffle, num_workers=0, **kwargs)
         self.seed = seed
         self.rng.seed(seed)
 
     @property
-    def items(self): return L(self.dataset.items, use_list=None)  # fastai's `Interpretation` picks from this list
+    def items(self):  # fastai's `Interpretation` picks from this list
+        return L(self.dataset.items, use_list=None)
 
-    def new(self, dataset=None, cls=None, **kwargs): return super().new(dataset, cls, **{'seed': self.seed, **kwargs})
+    def new(self, dataset=None, cls=None, **kwargs):
+        return super().new(dataset, cls, **{'seed': self.seed, **kwargs})
 
-    def shuffle_fn(self, idxs): return np.random.default_rng(self.rng.getrandbits(64)).permutation(idxs).tolist()
+    def shuffle_fn(self, idxs):
+        rng = np.random.default_rng(self.rng.getrandbits(64))
+        return rng.permutation(idxs).tolist()
 
     def __iter__(self):
         items = getattr(self.dataset, 'items', None)
         if not isinstance(items, np.ndarray): return (yield from super().__iter__())
         self.randomize()
         self.before_iter()
-        # To the device once a pass, and batches are cut there: to send each on its own would make a GPU wait.
-        images = torch.from_numpy((items['image'] if items.dtype == _ROW else items).copy()).to(self.device)
-        labels = None if len(self.dataset.tls) == 1 else torch.from_numpy(items['label'].astype(np.int64)).to(self.device)
-        usual = [type(f) for f in self.after_batch.fs] == [NormalizeBytes]  # else the user has added a transform
+        # All images go to the device once a pass, and batches are cut there:
+        # to send each batch on its own would make a GPU wait.
+        images = items['image'] if items.dtype == _ROW else items
+        images, labels = torch.from_numpy(images.copy()).to(self.device), None
+        if len(self.dataset.tls) > 1:
+            labels = torch.from_numpy(items['label'].astype(np.int64)).to(self.device)
+        # Is there no other transform, such as one that the user has added?
+        usual = [type(f) for f in self.after_batch.fs] == [NormalizeBytes]
         for idxs in chunked(self.get_idxs(), self.bs, self.drop_last):
             idxs = torch.tensor(idxs, device=images.device)
             x = images.index_select(0, idxs)[:, None]
             if usual: x = _normalise(x.float())
             batch = (x.as_subclass(TensorImageBW),)
-            if labels is not None: batch += (labels.index_select(0, idxs).as_subclass(TensorCategory),)
+            if labels is not None:
+                batch += (labels.index_select(0, idxs).as_subclass(TensorCategory),)
             yield batch if usual else self.after_batch(batch)
         self.after_iter()
 
@@ -201,30 +221,39 @@ class RowsDL(TfmdDL):
 def pick_device(
     name:str='auto',  # 'auto', 'cpu', 'cuda' or 'mps'
 ) -> torch.device:    # where to compute
-    "Choose where to compute. `ValueError` for an unknown name, `RuntimeError` for a device this machine lacks."
-    have = {'auto': True, 'cpu': True, 'cuda': torch.cuda.is_available(), 'mps': torch.backends.mps.is_available()}
-    if name not in have: raise ValueError(f'device must be one of {", ".join(have)}, got {name!r}')
-    if not have[name]: raise RuntimeError(f'device {name!r} is not available here: use auto or cpu in settings.ini')
+    """Choose where to compute. `ValueError` for an unknown name, `RuntimeError` for a
+    device that this machine lacks."""
+    have = {'auto': True, 'cpu': True, 'cuda': torch.cuda.is_available(),
+            'mps': torch.backends.mps.is_available()}
+    if name not in have:
+        raise ValueError(f'device must be one of {", ".join(have)}, got {name!r}')
+    if not have[name]:
+        raise RuntimeError(f'device {name!r} is not available here: '
+                           'use auto or cpu in settings.ini')
     return default_device() if name == 'auto' else torch.device(name)
 
 # %% ../nbs/03_cnn.ipynb #c085
 def memory_dataloaders(
     settings:Settings=Settings(),  # seed of the order, batch size, source and device
     n_valid:int=10_000,            # hold out so many of the 60,000; 0: train on all
-    n_train:int|None=None,         # train on only so many of the others; all of them if None
-) -> DataLoaders:               # train and valid; `test_dl` takes new images, or a table of `as_rows`
-    "Serve the training images from memory as fastai `DataLoaders`. The test images stay aside."
+    n_train:int|None=None,         # train on only so many of the others; all if None
+) -> DataLoaders:  # train and valid; `test_dl` takes new images, or `as_rows`
+    """Serve the training images from memory as fastai `DataLoaders`. The test images
+    stay aside."""
     images, labels = load_mnist('train', settings.source)
     train_idx, valid_idx = np.arange(len(images)), np.arange(0)
     if n_valid: train_idx, valid_idx = holdout_split(n_valid=n_valid)
     if n_train is not None and not 1 <= n_train <= len(train_idx):
-        raise ValueError(f'n_train must be between 1 and {len(train_idx)}, got {n_train}')
-    train_rows, valid_rows = (as_rows(images[idx], labels[idx]) for idx in (train_idx[:n_train], valid_idx))
-    train_ds = Datasets(train_rows, [[_row_image], [_row_label, Categorize([str(d) for d in DIGITS])]], split_idx=0)
+        raise ValueError(f'n_train must be from 1 to {len(train_idx)}, got {n_train}')
+    train_rows, valid_rows = (as_rows(images[idx], labels[idx])
+                              for idx in (train_idx[:n_train], valid_idx))
+    tfms = [[_row_image], [_row_label, Categorize([str(d) for d in DIGITS])]]
+    train_ds = Datasets(train_rows, tfms, split_idx=0)
     valid_ds = test_set(train_ds, valid_rows, rm_tfms=0, with_labels=True)
-    train = RowsDL(train_ds, bs=settings.batch_size, shuffle=True, drop_last=True, seed=settings.seed, after_item=ToTensor(),
-                   after_batch=NormalizeBytes())
-    return DataLoaders(train, train.new(valid_ds, shuffle=False, drop_last=False), device=pick_device(settings.device))
+    train = RowsDL(train_ds, bs=settings.batch_size, shuffle=True, seed=settings.seed,
+                   drop_last=True, after_item=ToTensor(), after_batch=NormalizeBytes())
+    valid = train.new(valid_ds, shuffle=False, drop_last=False)
+    return DataLoaders(train, valid, device=pick_device(settings.device))
 
 # %% ../nbs/03_cnn.ipynb #c095
 # An `opt_func` for fastai's `Learner`
@@ -235,20 +264,22 @@ adam = partial(OptimWrapper, opt=torch.optim.Adam, fused=True)
 class Trained:
     "What training gives, whichever way a network was trained."
     model:nn.Module    # the network, ready to predict
-    prepare:Callable   # uint8 [n, 28, 28] -> what the network takes: for `predict_probs`
+    prepare:Callable   # uint8 [n, 28, 28] -> what it takes, for `predict_probs`
     seconds:float      # from the first weights to the last step
     learner:object = None  # fastai's `Learner`, where it did the training
 
 # %% ../nbs/03_cnn.ipynb #c108
 def train_cnn(
-    settings:Settings=Settings(),  # seed, batch size, epochs, learning rate, source, device
-) -> Trained:                      # its `learner` validates on the 10,000 held-out images
-    "Train `MnistCNN` from a seed with one cycle of Adam, 10,000 training images held out."
+    settings:Settings=Settings(),  # what to train from and how
+    n_train:int|None=None,         # train on only so many of the 50,000 images
+) -> Trained:                      # its `learner` validates on the held-out images
+    """Train `MnistCNN` from a seed with one cycle of Adam, with 10,000 training images
+    held out."""
     import fastai.callback.schedule  # noqa: F401  gives Learner its fit_one_cycle
     from fastai.learner import Learner
     from fastai.metrics import accuracy
     from fastai.torch_core import set_seed
-    dls = memory_dataloaders(settings)
+    dls = memory_dataloaders(settings, n_train=n_train)
     set_seed(settings.seed, reproducible=True)
     start = time.perf_counter()
     learn = Learner(dls, MnistCNN(), opt_func=adam, metrics=accuracy)
@@ -260,10 +291,10 @@ def predict_probs(
     model:nn.Module,    # a network that scores images for ten digits
     images:np.ndarray,  # uint8 [n, 28, 28]; n may be 0
     prepare:Callable=as_batch,  # uint8 [n, 28, 28] -> what the network takes
-    bs:int=1000,        # images in one step
+    bs:int=250,         # images in one step: few enough for a processor's cache
 ) -> np.ndarray:        # float32 [n, 10], each row adds up to 1
-    """Probability of each digit for each image. `TypeError` or `ValueError` for anything
-    but uint8 [n, 28, 28]."""
+    """Compute the probability of each digit for each image. `TypeError` or `ValueError`
+    for anything but uint8 [n, 28, 28]."""
     check_images(images)
     device, was_training = next(model.parameters()).device, model.training
     model.eval()
@@ -290,36 +321,42 @@ def save_weights(
     return Path(path)
 
 def load_cnn(
-    path:str|Path|None=None,  # a file of `save_weights`; the weights that ship with the package if None
+    path:str|Path|None=None,  # from `save_weights`; the package's own weights if None
 ) -> MnistCNN:                # ready to predict
-    "Load a trained `MnistCNN`. `FileNotFoundError` or `ValueError` if the file is missing, damaged or of another network."
+    """Load a trained `MnistCNN`. `FileNotFoundError` or `ValueError` if the file is
+    missing, damaged or of another network."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
     path = Path(path or files('mnist_nb')/'assets'/'weights'/'mnist_cnn.safetensors')
     if not path.is_file():
-        raise FileNotFoundError(f'expected weights at {path}, found none: install mnist_nb again, or check the path')
+        raise FileNotFoundError(f'expected weights at {path}, found none: '
+                                'install mnist_nb again, or check the path')
     model = MnistCNN()
     try: model.load_state_dict(load_file(path))
     except SafetensorError as e:
-        raise ValueError(f'{path.name}: expected a whole safetensors file, but it is damaged ({e})') from e
+        raise ValueError(f'{path.name}: expected a whole safetensors file, '
+                         f'but it is damaged ({e})') from e
     except RuntimeError as e:
-        raise ValueError(f'{path.name}: expected the weights of MnistCNN, got those of another network: {e}') from e
+        raise ValueError(f'{path.name}: expected the weights of MnistCNN, '
+                         f'got those of another network: {e}') from e
     return model.eval()
 
 # %% ../nbs/03_cnn.ipynb #c122
 def load_card() -> dict:  # recipe, seed, versions, and accuracy held out and on test
     "Load the card of the weights that ship with the package."
-    return json.loads((files('mnist_nb')/'assets'/'weights'/'mnist_cnn.json').read_text(encoding='utf8'))
+    card = files('mnist_nb')/'assets'/'weights'/'mnist_cnn.json'
+    return json.loads(card.read_text(encoding='utf8'))
 
 def describe_recipe(
     settings:Settings,  # the settings of a training run
-) -> dict:         # what decides its result, apart from the seed
+) -> dict:              # what decides its result, apart from the seed
     "Describe the recipe of `train_cnn`."
-    return dict(network='MnistCNN', optimiser='Adam', schedule='one cycle', trained_on=50_000, held_out=10_000,
-                batch_size=settings.batch_size, epochs=settings.epochs, learning_rate=settings.learning_rate)
+    return dict(network='MnistCNN', optimiser='Adam', schedule='one cycle',
+                trained_on=50_000, held_out=10_000, batch_size=settings.batch_size,
+                epochs=settings.epochs, learning_rate=settings.learning_rate)
 
 def versions() -> dict:  # library or machine part: version
-    "What a result depends on besides the recipe."
+    "List what a result depends on besides the recipe."
     from importlib.metadata import version
     return dict(python=platform.python_version(), machine=platform.machine(),
                 **{name: version(name) for name in ('torch', 'fastai', 'numpy')})
