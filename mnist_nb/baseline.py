@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from statsmodels.stats.proportion import proportion_confint
 
-from .data import check_images
+from .data import check_images, check_labels
 
 # %% ../nbs/02_baseline.ipynb #c016
 def mean_images(
@@ -23,9 +23,11 @@ def mean_images(
     digits:tuple=tuple(range(10)),  # which digits to average
 ) -> np.ndarray:        # float64 [len(digits), 28, 28], from 0 to 1
     "Average the images of each digit. `ValueError` for a digit that has no image."
-    check_images(images)
-    missing = [d for d in digits if not np.any(labels == d)]
-    if missing: raise ValueError(f'expected at least one image of each digit, got none of {missing}')
+    labels = check_labels(labels, len(check_images(images)))
+    missing = [d for d in digits if d not in labels]
+    if missing:
+        raise ValueError('expected at least one image of each digit, got none of '
+                         f'{missing}')
     return np.stack([images[labels == d].mean(0)/255 for d in digits])
 
 # %% ../nbs/02_baseline.ipynb #c024
@@ -47,14 +49,16 @@ def l1(
 def as_vectors(
     images:np.ndarray,  # uint8 [n, 28, 28]
 ) -> np.ndarray:        # float32 [n, 784], from 0 to 1
-    "Write each image as one row of numbers. `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."
+    """Write each image as one row of numbers. `TypeError` or `ValueError` for anything
+    but uint8 [n, 28, 28]."""
     return check_images(images).reshape(len(images), 28*28)/np.float32(255)
 
 # %% ../nbs/02_baseline.ipynb #c041
 METRICS = {'mse': mse, 'l1': l1}
 
 class TemplateClassifier(ClassifierMixin, BaseEstimator):
-    "Give each sample the class whose mean is nearest. A scikit-learn estimator for any number of classes and features."
+    """Give each sample the class whose mean is nearest. A scikit-learn estimator for
+    any number of classes and features."""
     def __init__(self,
         metric:str='mse',  # how to measure distance: 'mse' or 'l1'
     ): self.metric = metric
@@ -63,14 +67,17 @@ class TemplateClassifier(ClassifierMixin, BaseEstimator):
         X:np.ndarray,      # floats [n, features], such as `as_vectors` makes
         y:np.ndarray,      # classes [n]
     ):                     # the fitted classifier itself
-        "Average the samples of each class. `ValueError` for an unknown metric or samples that are not finite."
+        """Average the samples of each class. `ValueError` for an unknown metric or
+        samples that are not finite."""
         if self.metric not in METRICS:
-            raise ValueError(f'metric must be one of {", ".join(METRICS)}, got {self.metric!r}')
+            raise ValueError(f'metric must be one of {", ".join(METRICS)}, '
+                             f'got {self.metric!r}')
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         self.classes_ = np.unique(y)
         # thousands of float32 values lose digits when they are summed as float32
-        self.templates_ = np.stack([X[y == c].mean(0, dtype=np.float64) for c in self.classes_]).astype(X.dtype)
+        means = [X[y == c].mean(0, dtype=np.float64) for c in self.classes_]
+        self.templates_ = np.stack(means).astype(X.dtype)
         return self
 
     def distances(self,
@@ -90,13 +97,15 @@ class TemplateClassifier(ClassifierMixin, BaseEstimator):
 
 # %% ../nbs/02_baseline.ipynb #c060
 def accuracy_interval(
-    n_correct:int,      # right answers
+    n_correct:int,      # correct answers
     n:int,              # all answers
     level:float=.95,    # how often the interval should cover the true rate
 ) -> tuple[float, float]:  # lower and upper end, from 0 to 1
-    """Wilson's score interval for an accuracy (E. B. Wilson, 1927, J. Am. Stat. Assoc. 22). It takes the images as
-    independent. `ValueError` unless 0 <= n_correct <= n and n > 0."""
+    """Wilson's score interval for an accuracy (E. B. Wilson, 1927, J. Am. Stat. Assoc.
+    22). It takes the images as independent. `ValueError` unless 0 <= n_correct <= n and
+    n > 0."""
     if not (n > 0 and 0 <= n_correct <= n):
-        raise ValueError(f'expected 0 <= n_correct <= n with n > 0, got n_correct={n_correct}, n={n}')
+        raise ValueError('expected 0 <= n_correct <= n with n > 0, got '
+                         f'n_correct={n_correct}, n={n}')
     low, high = proportion_confint(n_correct, n, alpha=1-level, method='wilson')
     return float(low), float(high)

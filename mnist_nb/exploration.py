@@ -17,57 +17,65 @@ from matplotlib.figure import Figure
 
 # %% ../nbs/01_exploration.ipynb #c005a
 def use_course_style() -> None:
-    """Draw this notebook's figures in the course's style, `mnist_nb/course.mplstyle`, with two
-    pixels to each pixel of the page. Outside a notebook it sets the style alone."""
+    """Draw figures in the course's style, `mnist_nb/course.mplstyle`; in a notebook
+    with two pixels to each pixel of the page."""
     plt.style.use('mnist_nb.course')
     ipython = sys.modules.get('IPython')
     if ipython and ipython.get_ipython():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
         set_matplotlib_formats('retina')
 
-
 # %% ../nbs/01_exploration.ipynb #c035
 def pixel_table(
     image:np.ndarray,  # [h, w], any numbers; a tensor will do
-    cmap:str='Greys',  # a matplotlib colour map; 'Greys' draws high values dark, as ink on paper
+    cmap:str='Greys',  # a colour map; 'Greys' draws high values dark, as ink on paper
     fmt:str='{:.0f}',  # how to write a value
     name:str='pixels', # a name for the table, so that it is stored the same at each run
 ):                     # a pandas `Styler`
-    "Show an image as a table of its values, each cell shaded by its value. `ValueError` unless it has two axes."
+    """Show an image as a table of its values, each cell shaded by its value.
+    `ValueError` unless it has two axes."""
     values = np.asarray(image)
     if values.ndim != 2:
-        raise ValueError(f'image must have the shape [height, width], got {list(values.shape)}: pick one channel first')
+        raise ValueError('image must have the shape [height, width], got '
+                         f'{list(values.shape)}: pick one channel first')
+    small = {'font-size': '6pt', 'padding': '1px 2px', 'text-align': 'right'}
     return (pd.DataFrame(values).style.format(fmt).background_gradient(cmap, axis=None)
-            .set_properties(**{'font-size': '6pt', 'padding': '1px 2px', 'text-align': 'right'})
-            .hide(axis='index').hide(axis='columns').set_uuid(name))  # else pandas would make up another name each time
+            .set_properties(**small).hide(axis='index').hide(axis='columns')
+            .set_uuid(name))  # else pandas would make up another name each time
 
 # %% ../nbs/01_exploration.ipynb #c048
 def plot_images(
-    images:np.ndarray,      # [n, h, w], any numbers; a tensor or a list of [h, w] will do
+    images:np.ndarray,      # [n, h, w], any numbers; a tensor or a list of [h, w], too
     titles:list|None=None,  # one short text for each image
     ncols:int|None=None,    # images in a row; at most 10 if None
     size:float=1.0,         # inches an image
     cmap:str='gray',        # a matplotlib colour map
-    vmin:float|None=None,   # the value at the map's lower end; the smallest of all if None
+    vmin:float|None=None,   # the value at the map's lower end; the smallest if None
     vmax:float|None=None,   # the value at its upper end; the largest of all if None
     label:str|None=None,    # what the colours mean: draws a colour bar with this text
 ) -> Figure:                # the figure, to be shown by the notebook or saved
-    "Draw images in a grid, all on one scale. `ValueError` for no images, a wrong shape or a wrong number of titles."
-    images = np.stack([np.asarray(im) for im in images]) if len(images) else np.empty((0, 0, 0))
-    if images.ndim != 3 or not len(images):
-        raise ValueError(f'images must have the shape [n, height, width] with n > 0, got {list(images.shape)}')
+    """Draw images in a grid, all on one scale. `ValueError` for no images, a wrong
+    shape or a wrong number of titles."""
+    if len(images): images = np.stack([np.asarray(im) for im in images])
+    if not len(images) or images.ndim != 3:
+        raise ValueError('images must have the shape [n, height, width] with n > 0, '
+                         f'got {list(np.shape(images))}')
     if titles is not None and len(titles) != len(images):
-        raise ValueError(f'expected one title for each of the {len(images)} images, got {len(titles)}')
+        raise ValueError(f'expected one title for each of the {len(images)} images, '
+                         f'got {len(titles)}')
     ncols = ncols or min(len(images), 10)
     nrows = -(-len(images)//ncols)  # rounded up
-    fig, axes = plt.subplots(nrows, ncols, squeeze=False, layout='constrained',
-                             figsize=(ncols*size + (.9 if label else 0), nrows*(size + (.25 if titles is not None else 0))))
-    limits = dict(vmin=images.min() if vmin is None else vmin, vmax=images.max() if vmax is None else vmax)
+    width = ncols*size + (.9 if label else 0)
+    height = nrows*(size + (.25 if titles is not None else 0))
+    fig, axes = plt.subplots(nrows, ncols, squeeze=False, figsize=(width, height),
+                             layout='constrained')  # whatever style is in use
+    limits = dict(vmin=images.min() if vmin is None else vmin,
+                  vmax=images.max() if vmax is None else vmax)
     for i, ax in enumerate(axes.flat):
         ax.axis('off')
         if i >= len(images): continue
         shown = ax.imshow(images[i], cmap=cmap, **limits)
         if titles is not None: ax.set_title(titles[i], fontsize=9)
     if label: fig.colorbar(shown, ax=axes, label=label, fraction=.05, pad=.02)
-    plt.close(fig)  # a notebook would show it twice: as the open figure and as the cell's value
+    plt.close(fig)  # else a notebook shows it twice: as an open figure and as a value
     return fig

@@ -17,32 +17,35 @@ DEVICES = ('auto', 'cpu', 'cuda', 'mps')
 
 @dataclass(frozen=True)
 class Settings:
-    "The course's knobs. `ValueError` for a value out of range, `FileNotFoundError` for a `source` that is no folder."
-    seed:int = 42               # where the held-out split and our own training start (0 or more)
+    """The course's knobs. `ValueError` for a value out of range, `FileNotFoundError`
+    for a `source` that is no folder."""
+    seed:int = 42               # where our own training starts (0 or more)
     batch_size:int = 64         # images in one training step (1 to 50,000)
-    epochs:int = 2              # passes over the training images in our own recipe (1 or more)
-    learning_rate:float = 3e-3  # the peak of the one-cycle schedule (above 0, at most 1)
-    source:str = 'package'      # 'package', or a folder that holds the four raw MNIST files
+    epochs:int = 2              # passes over the training images (1 or more)
+    learning_rate:float = 3e-3  # the peak of the schedule (above 0, at most 1)
+    source:str = 'package'      # 'package', or a folder with the four raw MNIST files
     device:str = 'auto'         # 'auto', 'cpu', 'cuda' or 'mps'
 
     def __post_init__(self):
         def need(ok, key, what):
-            if not ok: raise ValueError(f'{key} must be {what}, got {getattr(self, key)!r}: correct it in settings.ini')
+            if not ok:
+                raise ValueError(f'{key} must be {what}, got {getattr(self, key)!r}: '
+                                 'correct it in settings.ini')
         need(0 <= self.seed < 2**32, 'seed', 'from 0 to 4294967295')
         need(1 <= self.batch_size <= 50_000, 'batch_size', 'from 1 to 50000')
         need(self.epochs >= 1, 'epochs', '1 or more')
         need(0 < self.learning_rate <= 1, 'learning_rate', 'above 0 and at most 1')
         need(self.device in DEVICES, 'device', f'one of {", ".join(DEVICES)}')
         if self.source != 'package' and not Path(self.source).expanduser().is_dir():
-            raise FileNotFoundError(f"source must be 'package' or an existing folder, got {self.source!r}: "
-                                    'correct it in settings.ini')
+            raise FileNotFoundError("source must be 'package' or an existing folder, "
+                                    f'got {self.source!r}: correct it in settings.ini')
 
 # %% ../nbs/settings.ipynb #c013
 def load_settings(
     path:str|Path,  # the file; a notebook of the course says '../settings.ini'
-) -> Settings:      # its values over the defaults; the defaults alone if there is no such file
-    """Read the `[course]` section of a `settings.ini`. `ValueError` for a file that cannot be
-    read, an unknown key or a value of the wrong type."""
+) -> Settings:      # its values over the defaults; only these if there is no such file
+    """Read the `[course]` section of a `settings.ini`. `ValueError` for a file that
+    cannot be read, an unknown key or a value of the wrong type."""
     path = Path(path)
     if path.is_dir():
         raise ValueError(f'expected the file settings.ini, got the folder {path}')
