@@ -25,12 +25,13 @@ from .data import DIGITS, check_images, check_labels
 # %% ../nbs/04_evaluation.ipynb #c025a
 def _some_digits(values, name):
     values = check_labels(values, name=name)
-    if not len(values): raise ValueError(f'{name} must hold at least one digit, got none')
+    if not len(values): raise ValueError(f'{name} must hold at least one digit')
     return values
 
 def _check_lengths(a, b, names):
     if len(a) != len(b):
-        raise ValueError(f'{names} must have the same length, got {len(a)} and {len(b)}')
+        raise ValueError(f'{names} must have the same length, '
+                         f'got {len(a)} and {len(b)}')
 
 def _check_table(table):
     if not isinstance(table, pd.DataFrame) or table.shape != (10, 10):
@@ -55,17 +56,19 @@ def confusion_table(
 # %% ../nbs/04_evaluation.ipynb #c030
 def plot_confusion(
     table:pd.DataFrame,        # what `confusion_table` returns
-    mistakes_only:bool=False,  # leave the diagonal out, so that the colours show the mistakes
+    mistakes_only:bool=False,  # leave the diagonal out: the colours show the mistakes
     ax:Axes|None=None,         # where to draw; a new figure if None
     title:str|None=None,       # a title for the plot
 ) -> Axes:                     # the axes it was drawn in
-    "Draw a confusion matrix as a heat map, with the count in each cell that is not empty."
+    "Draw a confusion matrix as a heat map, with the count in each non-empty cell."
     _check_table(table)
     if ax is None: _, ax = plt.subplots(figsize=(5.2, 4.2), layout='constrained')
-    written = table.astype(str).where(table > 0, '')
-    sns.heatmap(table, annot=written, fmt='', cmap='Blues', vmin=0, ax=ax, annot_kws=dict(fontsize=8),
-                mask=np.eye(len(table), dtype=bool) if mistakes_only else None, linewidths=.5, linecolor='0.9',
-                cbar_kws=dict(label='mistakes' if mistakes_only else 'images', ticks=MaxNLocator(5, integer=True)))
+    bar = dict(label='mistakes' if mistakes_only else 'images',
+               ticks=MaxNLocator(5, integer=True))
+    sns.heatmap(table, annot=table.astype(str).where(table > 0, ''), fmt='',
+                mask=np.eye(len(table), dtype=bool) if mistakes_only else None,
+                cmap='Blues', vmin=0, linewidths=.5, linecolor='0.9',
+                annot_kws=dict(fontsize=8), cbar_kws=bar, ax=ax)
     ax.set(facecolor='0.85', title=title)
     ax.tick_params(rotation=0, length=0)
     return ax
@@ -73,32 +76,42 @@ def plot_confusion(
 # %% ../nbs/04_evaluation.ipynb #c041
 def per_class_table(
     table:pd.DataFrame,  # what `confusion_table` returns
-) -> pd.DataFrame:       # a row for each digit: precision, recall, recall's 95% interval, F1, support
-    "Measure each digit on its own. Where there is nothing to divide by, the value is NaN."
+) -> pd.DataFrame:       # a row a digit: precision, recall, its interval, F1, support
+    """Measure each digit on its own, with a 95% interval for recall. Where there is
+    nothing to divide by, the value is NaN."""
     _check_table(table)
-    right, support, answers = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    ends = [accuracy_interval(k, n) if n else (np.nan, np.nan) for k, n in zip(right, support)]
-    result = pd.DataFrame({'precision': right/answers, 'recall': right/support, 'recall from': [e[0] for e in ends],
-                           'recall to': [e[1] for e in ends], 'F1': 2*right/(support + answers), 'support': support})
-    return result.rename_axis('digit')
+    correct, support, answers = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    ends = [accuracy_interval(k, n) if n else (np.nan, np.nan)
+            for k, n in zip(correct, support)]
+    result = {'precision': correct/answers, 'recall': correct/support,
+              'recall from': [low for low, _ in ends],
+              'recall to': [high for _, high in ends],
+              'F1': 2*correct/(support + answers), 'support': support}
+    return pd.DataFrame(result).rename_axis('digit')
 
 # %% ../nbs/04_evaluation.ipynb #c045
 def plot_recall(
     tables:dict[str, pd.DataFrame],  # name of a method: its `confusion_table`
     ax:Axes|None=None,               # where to draw; a new figure if None
 ) -> Axes:                           # the axes it was drawn in
-    "Draw the recall of each digit as a dot with its 95% interval, one row a digit, one colour a method."
-    if not tables: raise ValueError('expected at least one table, as in plot_recall({"network": table}), got none')
+    """Draw the recall of each digit as a dot with its 95% interval, one row a digit,
+    one colour a method."""
+    if not tables:
+        raise ValueError('expected at least one table, '
+                         'as in plot_recall({"network": table}), got none')
     if ax is None: _, ax = plt.subplots(figsize=(6, 4), layout='constrained')
     shifts = np.linspace(-.15, .15, len(tables)) if len(tables) > 1 else [0]
     for (name, table), shift, marker in zip(tables.items(), shifts, 'osD^v<>'):
         t = per_class_table(table)
-        error = [(t.recall - t['recall from']).clip(0), (t['recall to'] - t.recall).clip(0)]
-        ax.errorbar(t.recall, np.array(DIGITS) + shift, xerr=error, fmt=marker, ms=5, lw=1.5, label=name)
-    ax.set(xlabel='recall (95% interval)', ylabel='true digit', yticks=DIGITS, ylim=(9.5, -.5))
-    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # few enough that the labels stand apart
+        error = [t.recall - t['recall from'], t['recall to'] - t.recall]
+        ax.errorbar(t.recall, np.array(DIGITS) + shift, xerr=np.clip(error, 0, None),
+                    fmt=marker, ms=5, lw=1.5, label=name)
+    ax.set(xlabel='recall (95% interval)', ylabel='true digit', yticks=DIGITS,
+           ylim=(9.5, -.5))
+    # few enough ticks that their labels stand apart
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.xaxis.set_major_formatter(PercentFormatter(1))
-    ax.grid(axis='x', color='0.9')
+    ax.grid(axis='x')
     if len(tables) > 1: ax.legend()
     return ax
 
@@ -123,7 +136,7 @@ def worst_mistakes(
     labels:np.ndarray,  # the truth: integers [n]
     probs:np.ndarray,   # [n, 10]: the probability of each digit, from `predict_probs`
     k:int=8,            # at most how many mistakes
-) -> np.ndarray:        # indices of the mistakes, surest first; fewer than `k` if so few
+) -> np.ndarray:        # indices of the mistakes, surest first
     """Find the images where the wrong answer got the highest probability. `ValueError`
     for what is no probability."""
     labels, probs = check_probs(labels, probs)
@@ -138,11 +151,12 @@ def plot_predictions(
     probs:np.ndarray,   # [n, 10]: the probability of each digit
     ncols:int=4,        # images in a row
 ) -> Figure:            # the figure, to be shown by the notebook or saved
-    "Draw each image with a bar for the probability of each digit beside it: answer orange, truth blue, others grey."
+    """Draw each image with a bar for the probability of each digit beside it: answer
+    orange, truth blue, others grey."""
     check_images(images)
     labels, probs = check_probs(labels, probs)
     _check_lengths(images, labels, 'images and labels')
-    nrows = -(-len(images)//ncols)
+    nrows = -(-len(images)//ncols)  # rounded up
     fig = plt.figure(figsize=(2.6*ncols, 1.8*nrows), layout='constrained')
     cells = fig.subfigures(nrows, ncols, squeeze=False, wspace=.06).flat
     for cell, image, p, label in zip(cells, images, probs, labels):
@@ -150,39 +164,46 @@ def plot_predictions(
         cell.suptitle(f'says {p.argmax()}, is {label}', fontsize=10)
         left.imshow(image, cmap='gray', vmin=0, vmax=255)
         left.axis('off')
-        colours = {label: 'tab:blue', p.argmax(): 'tab:orange'}
-        right.bar(DIGITS, p, color=[colours.get(d, '0.6') for d in DIGITS])
+        colours = {label: 'C0', p.argmax(): 'C1'}
+        right.bar(DIGITS, p, color=[colours.get(d, 'C5') for d in DIGITS])
         right.set(xticks=DIGITS, yticks=(0, .5, 1), ylim=(0, 1.02))
         right.set_xlabel('digit', fontsize=8)
         right.set_ylabel('probability', fontsize=8)
         right.tick_params(labelsize=7)
-    plt.close(fig)
+    plt.close(fig)  # a notebook would show it twice
     return fig
 
-# %% ../nbs/04_evaluation.ipynb #c076
+# %% ../nbs/04_evaluation.ipynb #c076a
 def _as_correct(values, name):
     values = np.asarray(values)
     if values.dtype != bool:
-        raise TypeError(f'{name} must be True or False for each image, got {values.dtype}: pass predictions == labels')
+        raise TypeError(f'{name} must be True or False for each image, '
+                        f'got {values.dtype}: pass predictions == labels')
     if values.ndim != 1 or not len(values):
-        raise ValueError(f'{name} must have the shape [n] with n > 0, got {list(values.shape)}')
+        raise ValueError(f'{name} must have the shape [n] with n > 0, '
+                         f'got {list(values.shape)}')
     return values
 
+# %% ../nbs/04_evaluation.ipynb #c076
 def paired_table(
-    correct_a:np.ndarray,     # True where method A is correct, [n]
-    correct_b:np.ndarray,     # the same for method B on the same images, [n]
-    names:tuple=('A', 'B'),   # what to call them
-) -> pd.DataFrame:            # [2, 2]: how many images both, one or none of them got right
-    "Sort images by which of two methods got them right. `TypeError` or `ValueError` unless both are booleans [n]."
+    correct_a:np.ndarray,    # True where method A is correct, [n]
+    correct_b:np.ndarray,    # the same for method B on the same images, [n]
+    names:tuple=('A', 'B'),  # what to call them
+) -> pd.DataFrame:           # [2, 2]: how many images both, one or none got right
+    """Sort images by which of two methods got them right. `TypeError` or `ValueError`
+    unless both are booleans [n]."""
     a, b = _as_correct(correct_a, 'correct_a'), _as_correct(correct_b, 'correct_b')
     _check_lengths(a, b, 'correct_a and correct_b')
     counts = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
-    return pd.DataFrame(counts, *([f'{name} correct', f'{name} wrong'] for name in names))
+    rows, columns = ([f'{name} correct', f'{name} wrong'] for name in names)
+    return pd.DataFrame(counts, rows, columns)
 
 # %% ../nbs/04_evaluation.ipynb #c082
 def paired_test(
     correct_a:np.ndarray,  # True where method A is correct, [n]
     correct_b:np.ndarray,  # the same for method B on the same images, [n]
-) -> float:                # p-value: how often luck alone would make a difference at least this large
-    "Test whether one of two methods is better, by McNemar's exact test. Both must have seen the same images."
-    return float(mcnemar(paired_table(correct_a, correct_b).to_numpy(), exact=True).pvalue)
+) -> float:  # p-value: how often luck alone would make a difference at least this large
+    """Test whether one of two methods is better, by McNemar's exact test. Both must
+    have seen the same images."""
+    table = paired_table(correct_a, correct_b)
+    return float(mcnemar(table.to_numpy(), exact=True).pvalue)
