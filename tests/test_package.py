@@ -16,12 +16,12 @@ import yaml
 from packaging.requirements import Requirement
 
 import mnist_nb
+from conftest import copy_source
+from run import ROOT
 
 tomllib = pytest.importorskip("tomllib" if sys.version_info >= (3, 11) else "tomli")  # which comes with pytest
-ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-BUILT = (".*", "_course", "_docs", "_proc", "build", "dist", "*.egg-info", "__pycache__")
 ENV = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONPATH", "MPLCONFIG", "XDG_"))}
 PIP, QUICK = (sys.executable, "-m", "pip"), ("-q", "--no-deps", "--no-build-isolation")  # with the setuptools of here
 PROBE = """
@@ -56,7 +56,7 @@ def run(*command, cwd=ROOT, env=ENV):
 @pytest.fixture
 def tree(tmp_path):
     "The working tree without git and what is built from it, in a folder with spaces and letters outside ASCII"
-    return shutil.copytree(ROOT, tmp_path / "Žofie’s Kurs 数字", ignore=shutil.ignore_patterns(*BUILT))
+    return copy_source(tmp_path / "Žofie’s Kurs 数字")
 
 
 @pytest.mark.parametrize("kind", ["folder", "sdist", "archive"])
