@@ -10,6 +10,8 @@ __all__ = ['simulate_photo', 'open_picture', 'as_grey', 'find_ink', 'find_shape'
 
 # %% ../nbs/08_your_digit.ipynb #c004
 import argparse
+import csv
+import glob
 import html
 import io
 import json
@@ -363,6 +365,7 @@ def predict_digit(
     """Read a picture of one handwritten digit. Raises what `open_picture` raises, and
     nothing for a picture that opens."""
     from mnist_nb.cnn import predict_probs
+    _survive_forks()
     prepared = prepare_digit(source)
     if not prepared.mask.any():
         return Answer(None, np.full(10, .1, np.float32), prepared, prepared.warnings)
@@ -376,6 +379,12 @@ def predict_digit(
 def _network():
     from mnist_nb.cnn import load_cnn
     return load_cnn()
+
+@lru_cache
+def _survive_forks():  # PyTorch would wait for ever for threads that a fork left behind
+    from torch import set_num_threads
+    if hasattr(os, 'register_at_fork'):
+        os.register_at_fork(after_in_child=lambda: set_num_threads(1))
 
 # %% ../nbs/08_your_digit.ipynb #c075
 def draw_strokes(
@@ -393,6 +402,21 @@ def draw_strokes(
 
 # %% ../nbs/08_your_digit.ipynb #c087
 def _main(argv=None):  # exit status: 0, or 1 if a file could not be read
+    args = _parser().parse_args(argv)
+    if hasattr(sys.stdout, 'reconfigure'):
+        sys.stdout.reconfigure(errors='backslashreplace')
+    try:
+        with warnings.catch_warnings():  # those of other libraries are no complaints
+            if not sys.warnoptions: warnings.simplefilter('ignore')
+            return _predict_files(args)
+    except BrokenPipeError:  # who reads our answers, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # what a shell reports of a command that a closed pipe ends
+    except OSError as e:  # the folder of the stages cannot be written
+        print(f'mnist-nb: {e}', file=sys.stderr)
+        return 1
+
+def _parser():
     from mnist_nb import __version__
     about = 'Read handwritten digits with the network of the course.'
     parser = argparse.ArgumentParser('mnist-nb', description=about)
@@ -402,26 +426,59 @@ def _main(argv=None):  # exit status: 0, or 1 if a file could not be read
         'predict', help='say which digit is in each picture',
         description='Say which digit is in each picture.')
     predict.add_argument('files', nargs='+', metavar='FILE',
-                         help='a picture; - reads one from standard input')
-    predict.add_argument('--json', action='store_true',
-                         help='print a JSON list, with ten probabilities for each file')
-    args = parser.parse_args(argv)
-    if hasattr(sys.stdout, 'reconfigure'):
-        sys.stdout.reconfigure(errors='backslashreplace')
+                         help='a picture, a folder of pictures, or a pattern such as '
+                              "'*.png'; - reads a picture from standard input")
+    kinds = predict.add_mutually_exclusive_group()
+    kinds.add_argument('--json', action='store_true',
+                       help='print a JSON list, with ten probabilities for each file')
+    kinds.add_argument('--csv', action='store_true', help='print the same as a table')
+    predict.add_argument('--save-stages', metavar='FOLDER', type=Path,
+                         help='draw the stages of each picture into this folder')
+    return parser
+
+def _predict_files(args):
+    columns = ['file', 'digit', 'probability', *range(10), 'warnings', 'error']
+    table = csv.DictWriter(sys.stdout, columns, lineterminator='\n')
+    if args.csv: table.writeheader()
+    if args.save_stages: args.save_stages.mkdir(parents=True, exist_ok=True)
     results = []
-    for file in args.files:
-        results.append(result := _read_file(file))
+    for number, file in enumerate(_expanded(args.files)):
+        stages = None
+        if args.save_stages:
+            stages = args.save_stages/f'{number:04}_{Path(file).stem}.png'
+        result = _read_file(file, stages)
+        results.append(result)
         if 'error' in result:
-            print(f'mnist-nb: {file}: {result["error"]}', file=sys.stderr)
-        elif not args.json: print(_as_line(result))
-    if args.json: print(json.dumps(results, indent=1))
+            print(f'mnist-nb: {result["file"]}: {result["error"]}', file=sys.stderr)
+        if args.csv: table.writerow(_as_row(result))
+        elif not args.json and 'error' not in result: print(_as_line(result))
+        sys.stdout.flush()
+    if args.json: print(json.dumps(results, indent=1), flush=True)
     return int(any('error' in r for r in results))
 
-def _read_file(file):
+def _expanded(files):  # the files in a folder and those that a pattern stands for
+    for file in files:
+        found = []
+        if os.path.isdir(file): found = _pictures_in(file)
+        elif not os.path.exists(file) and glob.has_magic(file):
+            found = sorted(glob.glob(file, recursive=True))
+        yield from found or [file]
+
+def _pictures_in(folder):
+    kinds = Image.registered_extensions().items()
+    endings = {ending for ending, kind in kinds if kind in Image.OPEN}
+    try: found = sorted(Path(folder).iterdir())
+    except OSError: return []
+    return [str(p) for p in found if p.suffix.lower() in endings]
+
+def _read_file(file, stages=None):
+    name = os.fsencode(file).decode('utf8', 'backslashreplace')  # not always UTF-8
+    if os.path.isdir(file): return dict(file=name, error='no picture in this folder')
     try: answer = predict_digit(sys.stdin.buffer if file == '-' else file)
     except (OSError, ValueError) as e:
-        return dict(file=file, error=getattr(e, 'strerror', None) or str(e))
-    return dict(file=file, digit=answer.digit, probability=round(answer.probability, 4),
+        return dict(file=name, error=getattr(e, 'strerror', None) or str(e))
+    if stages: plot_stages(answer.prepared).savefig(stages, facecolor='white')
+    return dict(file=name, digit=answer.digit, probability=round(answer.probability, 4),
                 probabilities=[round(float(p), 4) for p in answer.probs],
                 warnings=list(answer.warnings))
 
@@ -429,6 +486,11 @@ def _as_line(r):
     found = 'no digit'
     if r['digit'] is not None: found = f"{r['digit']} ({r['probability']:.1%})"
     return f"{r['file']}: {found}" + ''.join(f'; warning: {w}' for w in r['warnings'])
+
+def _as_row(r):
+    row = {**r, **dict(enumerate(r.get('probabilities', [])))}
+    row.pop('probabilities', None)
+    return row | {'warnings': '; '.join(r.get('warnings', []))}
 
 # %% ../nbs/08_your_digit.ipynb #c094
 @lru_cache
@@ -531,7 +593,13 @@ class _DigitWidget:  # a picture is opened or drawn, and the network reads it
     def uploaded(self, change):  # versions 7 and 8 of ipywidgets pass it differently
         new = change['new']
         files = list(new.values() if isinstance(new, dict) else new)
-        if files: self.show(bytes(files[-1]['content']))
+        if not files: return
+        self.show(bytes(files[-1]['content']))
+        # Forget the file: else opening the same one again would be no change.
+        if isinstance(self.upload.value, tuple): self.upload.value = ()
+        else:
+            self.upload.value.clear()
+            self.upload._counter = 0
 
     def cleared(self, *_):
         self.strokes, self.drawing = [], False
@@ -548,7 +616,8 @@ class _DigitWidget:  # a picture is opened or drawn, and the network reads it
         found = 'No digit.'
         if answer.digit is not None:
             found = f'This is a {answer.digit} ({answer.probability:.1%}).'
-        warned = [f'Warning: {html.escape(w)}.' for w in answer.warnings]
+        warned = [f'Warning: {html.escape(w)}' + '.'*(w[-1] not in '.?')
+                  for w in answer.warnings]
         self.said.value = ' '.join([f'<b>{found}</b>', *warned])
         file = io.BytesIO()
         plot_answer(answer).savefig(file, dpi=100)
