@@ -16,13 +16,13 @@ from torch import nn
 
 from .cnn import forward_hooks, predict_probs
 from .data import check_images
-from .exploration import show_images
+from .exploration import plot_images
 
 # %% ../nbs/05_feature_maps.ipynb #c017
 def layer_names(
     model:nn.Module,  # any network
-) -> list[str]:       # such as ['conv1', 'relu1', ...]; a layer within another is named 'outer.inner'
-    "Names of a network's layers, in the order in which they were written down."
+) -> list[str]:       # such as ['conv1', ...]; a layer within another is 'outer.inner'
+    "List the names of a network's layers, in the order in which they were written."
     return [name for name, _ in model.named_modules() if name]
 
 # %% ../nbs/05_feature_maps.ipynb #c021a
@@ -36,7 +36,7 @@ def record_activations(
     model:nn.Module,       # a network that scores [n, 1, 28, 28]
     layers:str|list[str],  # one or more of `layer_names`
     images:np.ndarray,     # uint8 [n, 28, 28], n > 0
-    bs:int=1000,           # images in one step
+    bs:int=250,            # images in one step
 ) -> dict[str, torch.Tensor]:  # for each layer what it put out, [n, ...], on the CPU
     """Send images through a network and record what layers put out. `ValueError` for an
     unknown layer, one that did not run, or no images; `TypeError` or `ValueError` for
@@ -48,30 +48,32 @@ def record_activations(
     heard = {name: [] for name in layers}
     def note(name, layer, output): heard[name].append(output.detach().cpu().clone())
     with forward_hooks(model, heard, note): predict_probs(model, images, bs=bs)
-    silent = [name for name in heard if not heard[name]]
-    if silent:
-        raise ValueError(f'{", ".join(silent)} did not run: the network does not use it')
+    silent = ', '.join(name for name in heard if not heard[name])
+    if silent: raise ValueError(f'{silent} did not run: the network does not use it')
     return {name: torch.cat(outputs) for name, outputs in heard.items()}
 
 # %% ../nbs/05_feature_maps.ipynb #c029
 def plot_maps(
-    maps:np.ndarray,          # [n, h, w]: feature maps or filters; a tensor will do
-    image:np.ndarray|None=None, # [h, w]: shown on the left in grey, if given
-    titles:list|None=None,    # one for each map; their numbers if None
-    ncols:int=4,              # maps in a row
-    size:float=1.0,           # inches a map
-    label:str='activation',   # what the colours mean
-) -> Figure:                  # the figure, to be shown by the notebook or saved
-    "Draw maps on one scale about zero: red above, blue below. `ValueError` for no maps or a wrong shape."
+    maps:np.ndarray,             # [n, h, w]: feature maps or filters; a tensor will do
+    image:np.ndarray|None=None,  # [h, w]: shown on the left in grey, if given
+    titles:list|None=None,       # one for each map; their numbers if None
+    ncols:int=4,                 # maps in a row
+    size:float=1.0,              # inches a map
+    label:str='activation',      # what the colours mean
+) -> Figure:                     # the figure, to be shown by the notebook or saved
+    """Draw maps on one scale about zero: red above, blue below. `ValueError` for no
+    maps or a wrong shape."""
     maps = np.asarray(maps)
     limit = np.abs(maps).max(initial=0)
     titles = range(len(maps)) if titles is None else titles
-    fig = show_images(maps, titles, ncols, size, cmap='RdBu_r', vmin=-limit, vmax=limit, label=label)
+    fig = plot_images(maps, titles, ncols, size, cmap='RdBu_r', vmin=-limit, vmax=limit,
+                      label=label)
     if image is None: return fig
     (width, height), side = fig.get_size_inches(), 1.8  # inches for the image
-    fig.set_size_inches(width + side, height)
-    fig.get_layout_engine().set(rect=(side/(width + side), 0, width/(width + side), 1))
-    ax = fig.add_axes((0, .5 - side/height/2, .95*side/(width + side), side/height))
+    full = width + side
+    fig.set_size_inches(full, height)
+    fig.get_layout_engine().set(rect=(side/full, 0, width/full, 1))
+    ax = fig.add_axes((0, .5 - side/height/2, .95*side/full, side/height))
     ax.imshow(image, cmap='gray')
     ax.set_title('image', fontsize=9)
     ax.axis('off')
@@ -85,7 +87,8 @@ def plot_pairs(
     ncols:int=4,       # pairs in a row
     size:float=.8,     # inches a picture
 ) -> Figure:           # the figure, to be shown by the notebook or saved
-    "Draw pairs of pictures; each side has one scale about zero. `ValueError` for unequal numbers or a wrong shape."
+    """Draw pairs of pictures; each side has one scale about zero. `ValueError` for
+    unequal numbers or a wrong shape."""
     left, right = np.asarray(left), np.asarray(right)
     if not (left.ndim == right.ndim == 3 and len(left) == len(right) > 0):
         raise ValueError('expected [n, height, width] twice with the same n > 0, '
@@ -93,7 +96,7 @@ def plot_pairs(
     nrows = -(-len(left)//ncols)  # rounded up
     fig, axes = plt.subplots(nrows, 2*ncols, squeeze=False, layout='constrained',
                              figsize=(2*ncols*size + 1.8, nrows*(size + .2)))
-    for side, label in enumerate(labels):
+    for side, (label, location) in enumerate(zip(labels, ('left', 'right'))):
         values = (left, right)[side]
         limit = np.abs(values).max()
         for i, ax in enumerate(axes[:, side::2].flat):
@@ -101,20 +104,21 @@ def plot_pairs(
             if i >= len(values): continue
             shown = ax.imshow(values[i], cmap='RdBu_r', vmin=-limit, vmax=limit)
             if side == 0: ax.set_title(i, fontsize=9)
-        fig.colorbar(shown, ax=axes, label=label, fraction=.04, pad=.02, location=('left', 'right')[side])
+        fig.colorbar(shown, ax=axes, label=label, fraction=.04, pad=.02,
+                     location=location)
     plt.close(fig)  # or a notebook would show it twice
     return fig
 
 # %% ../nbs/05_feature_maps.ipynb #c048
 def receptive_field(
     model:nn.Module,  # a network whose layers run one after the other
-    layer:str,        # one of `layer_names`: a convolution, a max-pool, or a ReLU among them
-) -> tuple[int, int, int]:  # size of the window, step from unit to unit, first pixel of unit 0 (negative: padding)
-    "Which pixels a unit of a layer sees, along either axis. `ValueError` for an unknown layer or one that sees it all."
-    names = layer_names(model)
+    layer:str,        # a convolution, a max-pool, or a ReLU among them
+) -> tuple[int, int, int]:  # window, step from unit to unit, first pixel of unit 0
+    """Compute which pixels a unit of a layer sees, along either axis. A negative first
+    pixel is padding. `ValueError` for an unknown layer or one that sees it all."""
     _check_layer(model, layer)
     def one(v): return v[0] if isinstance(v, tuple) else v
-    size, step, start = 1, 1, 0
+    size, step, start, names = 1, 1, 0, layer_names(model)
     for name in names[:names.index(layer)+1]:
         part = model.get_submodule(name)
         if isinstance(part, (nn.Conv2d, nn.MaxPool2d)):
@@ -122,8 +126,9 @@ def receptive_field(
             start -= one(part.padding)*step
             step *= one(part.stride)
         elif not isinstance(part, nn.ReLU):
-            raise ValueError(f'expected a layer before the first {type(part).__name__}, {name}; got {layer}, '
-                             'whose units see the whole image')
+            kind = type(part).__name__
+            raise ValueError(f'expected a layer before the first {kind}, {name}; '
+                             f'got {layer}, whose units see the whole image')
     return size, step, start
 
 # %% ../nbs/05_feature_maps.ipynb #c052
@@ -133,14 +138,18 @@ def top_patches(
     channel:int,        # which of its maps
     images:np.ndarray,  # uint8 [n, 28, 28]: where to search
     k:int=8,            # how many to return
-) -> tuple[np.ndarray, np.ndarray]:  # patches uint8 [k, size, size], black outside the image; which image each is from
-    "Find the patches that excite a map most, strongest first, one an image. `ValueError` for an unknown layer or map."
+) -> tuple[np.ndarray, np.ndarray]:  # patches [k, size, size]; indices of images [k]
+    """Find the patches that excite a map most, strongest first, one an image, black
+    outside the image. `ValueError` for an unknown layer or map."""
     size, step, start = receptive_field(model, layer)
     maps = record_activations(model, layer, images)[layer]
     if not 0 <= channel < maps.shape[1]:
-        raise ValueError(f'channel must be between 0 and {maps.shape[1]-1} for {layer}, got {channel}')
+        raise ValueError(f'channel must be between 0 and {maps.shape[1]-1} '
+                         f'for {layer}, got {channel}')
     peak, place = maps[:, channel].flatten(1).max(1)
     which = peak.argsort(descending=True, stable=True)[:k].numpy()
     padded = np.pad(images[which], ((0, 0), (size, size), (size, size)))
-    corner = size + start + step*np.stack(np.divmod(place.numpy()[which], maps.shape[3]), axis=1)
-    return np.stack([im[r:r+size, c:c+size] for im, (r, c) in zip(padded, corner)]), which
+    unit = np.stack(np.divmod(place.numpy()[which], maps.shape[3]), axis=1)
+    corners = size + start + step*unit  # the image begins at `size` of its padding
+    patches = [im[r:r+size, c:c+size] for im, (r, c) in zip(padded, corners)]
+    return np.stack(patches), which
