@@ -300,10 +300,20 @@ def predict_probs(
     model.eval()
     try:
         with torch.inference_mode():
-            probs = [model(prepare(images[i:i+bs]).to(device)).softmax(1).cpu()
-                     for i in range(0, len(images), bs)]
+            inputs = (_prepared(prepare, images[i:i+bs])
+                      for i in range(0, len(images), bs))
+            probs = [model(x.to(device)).softmax(1).cpu() for x in inputs]
     finally: model.train(was_training)
     return torch.cat(probs).numpy() if probs else np.empty((0, 10), np.float32)
+
+# %% ../nbs/03_cnn.ipynb #c111a
+def _prepared(prepare, images):
+    "What `prepare` makes of images. `TypeError` unless that is as many, as a tensor."
+    x = prepare(images)
+    if not torch.is_tensor(x) or len(x) != len(images):
+        kind = list(x.shape) if torch.is_tensor(x) else type(x).__name__
+        raise TypeError(f'prepare must give a tensor of {len(images)} images, got {kind}')
+    return x
 
 # %% ../nbs/03_cnn.ipynb #c119
 def save_weights(
