@@ -312,7 +312,8 @@ def _prepared(prepare, images):
     x = prepare(images)
     if not torch.is_tensor(x) or len(x) != len(images):
         kind = list(x.shape) if torch.is_tensor(x) else type(x).__name__
-        raise TypeError(f'prepare must give a tensor of {len(images)} images, got {kind}')
+        raise TypeError(f'prepare must give a tensor of {len(images)} images, '
+                        f'got {kind}')
     return x
 
 # %% ../nbs/03_cnn.ipynb #c119
