@@ -1,24 +1,25 @@
-"The benchmark runs, at a tiny size and into a folder of its own; its times are not tested."
+"The benchmark runs, at a tiny size and into a file of its own; its times are not tested."
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+import pytest
+
+import bench
+
+STORED = json.loads(bench.OUT.read_text(encoding="utf8"))
 
 
-def test_benchmark_runs_and_writes_both_files(tmp_path):
-    command = [sys.executable, ROOT / "tools" / "bench.py", "--limit", "640", "--out", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "speed.json").read_text(encoding="utf8"))
-    assert {"ours, 99.0%", "ours, one epoch", "ours, four epochs", "published", "example", "tutorial"} == set(
-        result["race"]
-    )
-    assert all(r["images"] == 640 and len(r["correct"]) == r["seeds"] for r in result["race"].values())
-    assert {"machine", "race", "next", "steps", "ablation", "ingredients", "full", "bits", "loaders"} == set(result)
-    assert set(result["machine"]) == set(result) - {"machine"}
-    assert all({"threads", "torch", "instructions"} <= set(on) for on in result["machine"].values())
-    assert "| published |" in (tmp_path / "speed.md").read_text(encoding="utf8")
-    assert {p.name for p in tmp_path.iterdir()} == {"speed.json", "speed.md"}
+@pytest.mark.parametrize("parts", [["next"], pytest.param([*bench.TABLES, "loaders"], marks=pytest.mark.slow)])
+def test_parts_are_measured_and_the_others_kept(parts, tmp_path, monkeypatch):
+    out = tmp_path / "speed.json"
+    out.write_text(json.dumps({**STORED, "full": "kept"}), encoding="utf8")
+    monkeypatch.setattr("sys.argv", ["bench", "--limit", "128", "--out", str(out), "--only", *parts])
+    bench.main()
+    result = json.loads(out.read_text(encoding="utf8"))
+    assert result["full"] == "kept" or "full" in parts
+    assert result.keys() == STORED.keys() and list(tmp_path.iterdir()) == [out]
+    for part in parts:
+        assert result[part].keys() == STORED[part].keys()
+        assert result["machine"][part].keys() >= {"threads", "torch", "instructions"}
+        for name, r in result[part].items() if part in bench.TABLES else ():
+            assert r.keys() == STORED[part][name].keys() and (r["images"], len(r["correct"])) == (128, r["seeds"])
