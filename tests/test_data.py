@@ -1,4 +1,4 @@
-"What a notebook cell cannot test of chapter 0: processes that are killed, that race, and a disk that refuses."
+"What a notebook cell cannot test of the data: processes that are killed or race, a disk that refuses, every training."
 
 import errno
 import multiprocessing
@@ -9,20 +9,19 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mnist_nb import data
+from mnist_nb import cnn, data, results, speed
+from mnist_nb.settings import Settings
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and users")
-BUILD = (
-    "import sys; from pathlib import Path; from mnist_nb.data import ensure_folder; "
-    'ensure_folder(Path(sys.argv[1]), "mnist_sample")'
-)
+BUILD = "from pathlib import Path; from mnist_nb.data import _ensure_folder; _ensure_folder(Path({!r}), 'mnist_sample')"
 
 
 def start_build(folder):
     "Build `mnist_sample` in `folder` in a process of its own"
-    return subprocess.Popen([sys.executable, "-c", BUILD, str(folder)], stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", BUILD.format(str(folder))], stderr=subprocess.PIPE, text=True)
 
 
 def pictures(folder):
@@ -45,8 +44,12 @@ def test_killed_half_way(tmp_path):
     build.wait()
     assert 500 <= pictures(tmp_path) < 14_434, "the build was to be killed half-way"
     assert not (tmp_path / "mnist_sample").exists(), "a half-written folder has the final name"
-    data.ensure_folder(tmp_path, "mnist_sample")
+    data._ensure_folder(tmp_path, "mnist_sample")
     assert is_whole(tmp_path)
+    theirs = tmp_path / "mnist_sample" / "train" / "3" / "7.png"
+    theirs.write_bytes(b"not ours")
+    data._ensure_folder(tmp_path, "mnist_sample")
+    assert theirs.read_bytes() == b"not ours", "what is there is left alone"
 
 
 def test_two_at_once(tmp_path):
@@ -57,29 +60,21 @@ def test_two_at_once(tmp_path):
 
 
 def test_disk_full_half_way(tmp_path, monkeypatch):
-    opened = []
+    room = iter(range(100))
 
     def full_after_100(*args):
-        opened.append(args)
-        if len(opened) > 100:
+        if next(room, None) is None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return open(*args)
 
     monkeypatch.setattr(data, "open", full_after_100, raising=False)
     with pytest.raises(OSError, match="Make room") as e:
-        data.ensure_folder(tmp_path, "mnist_sample")
+        data._ensure_folder(tmp_path, "mnist_sample")
     assert e.value.errno == errno.ENOSPC
     assert {p.name for p in tmp_path.iterdir()} <= {".mnist_sample.lock"}, "something half-written stayed behind"
     monkeypatch.undo()
-    data.ensure_folder(tmp_path, "mnist_sample")
+    data._ensure_folder(tmp_path, "mnist_sample")
     assert is_whole(tmp_path)
-
-
-def test_missing_raw_files_are_not_the_disk(tmp_path):
-    with pytest.raises(FileNotFoundError, match="expected train-images-idx3-ubyte .* in the folder") as e:
-        data.ensure_folder(tmp_path / "new", "mnist_sample", source=str(tmp_path))
-    assert "Make room" not in str(e.value)
-    assert {p.name for p in (tmp_path / "new").iterdir()} <= {".mnist_sample.lock"}, "something half-written stayed"
 
 
 def try_without_rights(folder, queue):
@@ -87,11 +82,10 @@ def try_without_rights(folder, queue):
     if os.geteuid() == 0:
         os.seteuid(65534)
     try:
-        data.ensure_folder(Path(folder), "mnist_sample")
+        data._ensure_folder(Path(folder), "mnist_sample")
+        queue.put(("nothing", ""))
     except Exception as e:
         queue.put((type(e).__name__, str(e)))
-    else:
-        queue.put(("nothing", ""))
 
 
 @posix
@@ -111,14 +105,43 @@ def test_no_right_to_write(tmp_path):
     assert "FASTAI_HOME" in message and str(tmp_path) in message
 
 
-def test_what_is_there_is_left_alone(tmp_path):
-    data.ensure_folder(tmp_path, "mnist_sample")
-    theirs = tmp_path / "mnist_sample" / "train" / "3" / "7.png"
-    theirs.write_bytes(b"not ours")
-    data.ensure_folder(tmp_path, "mnist_sample")
-    assert theirs.read_bytes() == b"not ours"
-
-
-def test_unknown_data_set(tmp_path):
+def test_unknown_data_set_leaves_nothing_behind(tmp_path):
     with pytest.raises(ValueError, match="mnist_png, mnist_sample"):
-        data.ensure_folder(tmp_path, "cifar")
+        data.prepare_fastai_folders(("cifar",))
+    with pytest.raises(ValueError, match="mnist_png, mnist_sample"):
+        data._ensure_folder(tmp_path / "data", "cifar")
+    assert not any(tmp_path.iterdir())
+
+
+# --- the held-out images ---------------------------------------------------------------------------------------------
+
+TRAININGS = {
+    "train_cnn": lambda seed: cnn.train_cnn(Settings(seed=seed, device="cpu")),
+    "train_recipe": lambda seed: speed.train_recipe(speed.FAST, seed),
+    **{name: method.train for name, method in results.METHODS.items() if name.startswith(("cnn", "vote"))},
+}
+
+
+class Caught(Exception):
+    "The images that a training was about to learn from, and those that it was to be judged by, if any"
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_no_seed_moves_the_held_out_images(name, monkeypatch):
+    def learner(dls, *args, **kwargs):
+        raise Caught(dls.train.dataset.items["image"], dls.valid.dataset.items["image"])
+
+    def inputs(images, recipe):
+        raise Caught(images, None)
+
+    monkeypatch.setattr("fastai.learner.Learner", learner)
+    monkeypatch.setattr(speed, "as_input", inputs)
+    images, _ = data.load_mnist()
+    learned, held_out = data.holdout_split()
+    for seed in (0, 1):
+        with pytest.raises(Caught) as caught:
+            TRAININGS[name](seed)
+        train, valid = caught.value.args
+        assert np.array_equal(train, images[learned])
+        assert valid is None or np.array_equal(valid, images[held_out])
+    assert name not in results.METHODS or not results.METHODS[name].saw_held_out

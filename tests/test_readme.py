@@ -1,13 +1,12 @@
 "What README.md says of the library holds."
 
 import re
-from pathlib import Path
 
 from mnist_nb.cnn import load_card
 from mnist_nb.results import load_results
-from notebooks import NBS, read
+from run import NBS, ROOT, read
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf8")
+README = (ROOT / "README.md").read_text(encoding="utf8")
 
 
 def test_example_runs_and_gives_what_it_says():
@@ -24,7 +23,7 @@ def test_example_runs_and_gives_what_it_says():
 
 def test_what_readme_and_front_page_say_of_the_results_holds():
     methods = load_results()["methods"]
-    pages = README + " ".join("".join(cell["source"]) for cell in read(NBS / "index.ipynb")["cells"])
+    pages = README + " ".join(cell.source for cell in read(NBS / "index.ipynb").cells)
     assert "fifteen methods" in pages and len(methods) == 15
     assert "99% within seconds" in pages and methods["cnn_fast"]["accuracy"] >= 0.99
     assert methods["cnn_fast"]["train_seconds"] < 60
