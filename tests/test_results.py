@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from mnist_nb import results
-from mnist_nb.cnn import load_card, load_cnn, memory_dataloaders, predict_probs
-from mnist_nb.data import holdout_split, load_mnist
-from mnist_nb.speed import FAST
+from mnist_nb.cnn import load_card, load_cnn, predict_probs
+from mnist_nb.data import load_mnist
 
 IMAGES, LABELS = load_mnist("test")
 STORED = results.load_results()
@@ -49,26 +48,6 @@ def test_another_seed_lands_where_one_more_run_is_expected(name):
     accuracies = np.array(STORED["methods"][name]["correct"]) / len(LABELS)
     low, high = results.prediction_interval(accuracies, level=0.999)
     assert low <= run["correct"] / len(LABELS) <= high
-
-
-@pytest.mark.parametrize("seed", [1, 42])
-def test_no_seed_of_a_training_function_moves_the_held_out_images(seed, monkeypatch):
-    seen = []
-
-    def stop(*images):
-        raise InterruptedError(seen.extend(images))
-
-    def served(*args, **kwargs):
-        stop(*(dl.dataset.items["image"] for dl in memory_dataloaders(*args, **kwargs)))
-
-    monkeypatch.setattr("mnist_nb.cnn.memory_dataloaders", served)
-    monkeypatch.setattr("mnist_nb.speed.as_input", lambda images, recipe: stop(images))
-    for train in (results.course_network, results.network(FAST), results.vote(FAST)):
-        with pytest.raises(InterruptedError):
-            train(seed)
-    trained_on, held_out = (load_mnist()[0][part] for part in holdout_split())
-    for images, expected in zip(seen, [trained_on, held_out, trained_on, trained_on], strict=True):
-        assert np.array_equal(images, expected)
 
 
 def test_an_interrupted_write_or_run_leaves_what_was_there(tmp_path, monkeypatch):
