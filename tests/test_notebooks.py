@@ -15,20 +15,18 @@ import pytest
 from nbdev.config import get_config
 from nbdev.test import test_nb as nbdev_test
 
-from conftest import copy_source
+from conftest import copy_source, printed, shown, write_notebook
 from run import INSTALL, NBS, ROOT, cell_name, evaluated, fingerprint, in_order, read, tidy_outputs
 
 WIDTH = 88  # characters of code that fit the page's column
-CALLOUT = re.compile(r"^::: *\{\.callout.*?\n(.*?)^:::$", re.DOTALL | re.MULTILINE)
-PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FAULTS = {
-    "a warning is stored": re.compile(r"\b\w*Warning: .*"),
-    "a path of the machine it ran on": re.compile(
-        rf"(?<![\w./:-])(?:/(?:root|home|Users|tmp|private|var/folders)/|[A-Z]:\\+Users\\+).*|{re.escape(str(ROOT))}.*"
-    ),
-}
 NAMES = [path.stem for path in in_order(NBS)]
 SLOW = [path.stem for path in in_order(NBS) if "#| slow" in path.read_text(encoding="utf-8")]
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FAULTS = {
+    "a warning": r"\b\w*Warning: .*",
+    "a path of a machine": r"(?<![\w./:-])(/(root|home|Users|tmp|private|var/folders)/|[A-Z]:\\+Users\\+).*",
+    "a path of this machine": re.escape(str(ROOT)),
+}
 # Every notebook starts in a fresh process; where fork is safe, in a copy of one that has imported fastai already.
 CLEAN = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 if sys.platform == "linux":
@@ -40,8 +38,9 @@ if sys.platform == "linux":
 
 def solutions(nb):
     "The code in the callouts of `nb`, where the solutions of the exercises are folded away"
-    prose = (cell.source for cell in nb.cells if cell.cell_type == "markdown")
-    return [code for text in prose for callout in CALLOUT.findall(text) for code in PYTHON.findall(callout)]
+    prose = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    callouts = re.findall(r"^::: *\{\.callout.*?\n(.*?)^:::$", prose, re.DOTALL | re.MULTILINE)
+    return [code for callout in callouts for code in PYTHON.findall(callout)]
 
 
 def append_solutions(path):
@@ -51,77 +50,72 @@ def append_solutions(path):
     nbformat.write(nb, path)
 
 
-def failure(path, skipped, root):
-    "What nbdev's test says of the notebook at `path`, in this process; empty if it passes"
+def failure(path, skipped, apart=True):
+    "What nbdev's test says of the notebook at `path`, in a process of its own; empty if it passes"
+    if apart:
+        with ProcessPoolExecutor(1, mp_context=CLEAN) as pool:
+            return pool.submit(failure, path, skipped, apart=False).result()
     sys.__stderr__ = said = io.StringIO()
-    passed, _ = nbdev_test(path, skip_flags=skipped, basepath=root, cell_timeout=1500)
+    passed, _ = nbdev_test(path, skip_flags=skipped, basepath=path.parents[1], cell_timeout=1500)
     return "" if passed else said.getvalue() or "it failed without a word"
 
 
-def failure_apart(*arguments):
-    "`failure` in a process of its own"
-    with ProcessPoolExecutor(1, mp_context=CLEAN) as pool:
-        return pool.submit(failure, *arguments).result()
-
-
 @pytest.fixture(scope="session")
-def tree(shared):
-    "A copy of the working tree, since a solution may write files, with the solutions in its notebooks"
+def nbs(shared):
+    "Copies of the notebooks with their solutions, in a copy of the working tree, since a solution may write files"
 
     def make(folder):
         for path in in_order(copy_source(folder) / "nbs"):
             append_solutions(path)
 
-    return shared("tree", make)
+    return shared("tree", make) / "nbs"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_runs(tree, name):
-    said = failure_apart(tree / "nbs" / f"{name}.ipynb", get_config(ROOT).tst_flags.split(), tree)
+def test_runs(nbs, name):
+    said = failure(nbs / f"{name}.ipynb", get_config(ROOT).tst_flags.split())
     assert not said, said
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
-def test_runs_with_its_slow_cells(tree, name):
-    said = failure_apart(tree / "nbs" / f"{name}.ipynb", ["notest"], tree)
+def test_runs_whole(nbs, name):
+    said = failure(nbs / f"{name}.ipynb", ["notest"])
     assert not said, said
 
 
-def test_a_wrong_solution_is_found_and_a_flagged_cell_is_skipped(notebook, tmp_path):
+def test_a_wrong_solution_is_found_and_a_flagged_cell_is_left_out(tmp_path):
     block = "```python\n{}\n```\n"
-    folded = '::: {.callout-note collapse="true" title="Solutions"}\n' + block.format("x + 1\n\nx/0") + ":::\n"
-    title = f"# Sample\n\n{block.format('no code to run')}\n{folded}\nThe end."
-    path = notebook(tmp_path / "sample.ipynb", "x = 1", "#| slow\nno_such_name", title=title)
-    assert failure_apart(path, ["slow"], tmp_path) == ""
-    assert "no_such_name" in failure_apart(path, [], tmp_path)
+    folded = (
+        f'::: {{.callout-note collapse="true" title="Solutions"}}\n{block.format("x + 1")}\n{block.format("x/0")}:::'
+    )
+    path = tmp_path / "nbs" / "sample.ipynb"
+    write_notebook(
+        path, "x = 1", "#| slow\nno_such_name", title=f"{block.format('no code to run')}\n{folded}\nThe end."
+    )
+    assert failure(path, ["slow"]) == "" and "no_such_name" in failure(path, [])
     append_solutions(path)
-    assert [cell.source for cell in read(path).cells[3:]] == ["x + 1\n\nx/0\n"]
-    assert "ZeroDivisionError" in failure_apart(path, ["slow"], tmp_path)
+    assert [cell.source for cell in read(path).cells[3:]] == ["x + 1\n", "x/0\n"]
+    assert "ZeroDivisionError" in failure(path, ["slow"])
 
 
 def test_every_chapter_has_solutions():
     chapters = [name for name in NAMES if name[0].isdigit()]
-    assert len(chapters) >= 10 and [name for name in chapters if not solutions(read(NBS / f"{name}.ipynb"))] == []
+    assert len(chapters) >= 10 and all(solutions(read(NBS / f"{name}.ipynb")) for name in chapters)
 
 
 # ---------------------------------------------------------------- how they are stored
 
 
-def output_text(output):
-    "All text of one output, of a stream or of its textual representations"
-    return "\n".join([output.get("text", ""), *(v for k, v in output.get("data", {}).items() if k.startswith("text/"))])
-
-
 def output_problems(cell):
     "What a reader should not find in the outputs of `cell`"
     for output in cell.outputs:
-        if output.output_type == "error":
-            yield f"error output {output.ename}: {output.evalue}"
-        elif output.get("name") == "stderr":
-            yield f"text on stderr: {output.text.strip()[:100]}"
-        found = ((what, pattern.search(output_text(output))) for what, pattern in FAULTS.items())
-        yield from (f"{what}: {match[0][:80]}" for what, match in found if match)
+        text = "\n".join(str(output.get(key, "")) for key in ("text", "evalue")) + "\n".join(
+            text for kind, text in output.get("data", {}).items() if kind.startswith("text/")
+        )
+        if output.output_type == "error" or output.get("name") == "stderr":
+            yield f"an error: {text.strip()[:100]}"
+        yield from (f"{what}: {match[0]}" for what, fault in FAULTS.items() for match in re.finditer(fault, text))
     if tidy_outputs(deepcopy(cell.outputs)) != cell.outputs:
         yield "its outputs are not tidy"
     if any("image/png" in output.get("data", {}) for output in cell.outputs) and "#| fig-alt:" not in cell.source:
@@ -136,13 +130,11 @@ def stored_problems(path):
     if next((cell.source for cell in nb.cells if cell.cell_type == "code"), "") != INSTALL:
         yield "its first code cell does not install the library where it is missing: make export writes it"
     for i, cell in enumerate(nb.cells):
-        if not isinstance(plain["cells"][i]["source"], list):
-            yield f"{cell_name(nb.cells, i)}: its source is not a list of lines"
-        code = [cell.source] if cell.cell_type == "code" else PYTHON.findall(cell.source)
-        wide = [line for text in code for line in text.splitlines() if len(line) > WIDTH and not line.startswith("#|")]
-        yield from (f"{cell_name(nb.cells, i)}: more than {WIDTH} characters: {line}" for line in wide)
-        if cell.cell_type == "code":
-            yield from (f"{cell_name(nb.cells, i)}: {problem}" for problem in output_problems(cell))
+        code = "".join([cell.source] if cell.cell_type == "code" else PYTHON.findall(cell.source)).splitlines()
+        found = [f"wider than {WIDTH}: {line}" for line in code if len(line) > WIDTH and not line.startswith("#|")]
+        found += output_problems(cell) if cell.cell_type == "code" else []
+        found += ["its source is not a list of lines"] * (not isinstance(plain["cells"][i]["source"], list))
+        yield from (f"{cell_name(nb.cells, i)}: {problem}" for problem in found)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,55 +142,40 @@ def test_stored(name):
     assert list(stored_problems(NBS / f"{name}.ipynb")) == []
 
 
-def stream(text, name="stdout"):
-    return nbformat.v4.new_output("stream", text=text, name=name)
-
-
-def html(text):
-    return nbformat.v4.new_output("display_data", data={"text/html": text, "text/plain": "text"})
-
-
-def picture(cell):
-    cell.outputs = [nbformat.v4.new_output("display_data", data={"image/png": "iVBORw0KGgo="})]
-    return cell
-
-
 @pytest.mark.parametrize(
     "edit, problem",
     [
-        (lambda cells: None, ""),
-        (lambda cells: cells[2].update(source="x = 2"), "not stored as it was last run: make execute NB=05_sample"),
-        (lambda cells: cells.insert(2, cells.pop(3)), "not stored as it was last run"),
-        (lambda cells: cells[3].update(outputs=[]), "not stored as it was last run"),
-        (lambda cells: cells.pop(1), "does not install the library"),
-        (lambda cells: cells[2].update(source="x = " + "1" * 85), "cell 3 (x = 111"),
-        (lambda cells: cells[0].update(source=f"```python\n{'1' * 89}\n```"), "more than 88 characters"),
-        (lambda cells: picture(cells[2]), "cell 3 (x = 1): its picture has no fig-alt"),
-        (lambda cells: cells[3].outputs.insert(0, html("<progress value=1>")), "its outputs are not tidy"),
-        (lambda cells: cells[3].outputs.append(stream("careful", "stderr")), "text on stderr: careful"),
-        (lambda cells: cells[3].outputs.append(stream("lib.py:3: UserWarning: old\n")), "a warning is stored"),
-        (lambda cells: cells[3].outputs.append(stream("saved to /home/ada/model\n")), "it ran on: /home/ada/model"),
-        (lambda cells: cells[3].outputs.append(html("<td>C:\\Users\\Ada\\x</td>")), "it ran on: C:\\Users"),
-        (lambda cells: cells[3].outputs.append(nbformat.v4.new_output("error", ename="A", evalue="B")), "output A: B"),
+        (lambda cells, outputs: None, ""),
+        (lambda cells, outputs: cells[2].update(source="x = 2"), "not stored as it was last run: make execute NB=a"),
+        (lambda cells, outputs: cells.insert(2, cells.pop(3)), "not stored as it was last run"),
+        (lambda cells, outputs: outputs.clear(), "not stored as it was last run"),
+        (lambda cells, outputs: cells.pop(1), "does not install the library"),
+        (lambda cells, outputs: cells[2].update(source="x = " + "1" * 85), "cell 3 (x = 111"),
+        (lambda cells, outputs: cells[0].update(source=f"```python\n{'1' * 89}\n```"), "wider than 88: 111"),
+        (lambda cells, outputs: cells[3].update(source="x"), "cell 4 (x): its picture has no fig-alt"),
+        (lambda cells, outputs: outputs.insert(0, shown("<progress value=1>")), "its outputs are not tidy"),
+        (lambda cells, outputs: outputs.append(printed("careful", "stderr")), "an error: careful"),
+        (lambda cells, outputs: outputs.append(nbformat.v4.new_output("error", evalue="Boom")), "an error: Boom"),
+        (lambda cells, outputs: outputs.append(printed("lib.py:3: UserWarning: old\n")), "UserWarning: old"),
+        (lambda cells, outputs: outputs.append(printed("saved to /home/ada/model\n")), "machine: /home/ada/model"),
+        (lambda cells, outputs: outputs.append(shown("<td>C:\\Users\\Ada\\x</td>")), "machine: C:\\Users"),
     ],
 )
-def test_what_is_wrong_with_a_stored_notebook_is_found(notebook, tmp_path, edit, problem):
-    path = notebook(tmp_path / "05_sample.ipynb", INSTALL, "x = 1", f'#| fig-alt: "A l{"o" * 99}ng text"\nx')
+def test_what_is_wrong_with_a_stored_notebook_is_found(tmp_path, edit, problem):
+    path = write_notebook(tmp_path / "a.ipynb", INSTALL, "x = 1", f'#| fig-alt: "A l{"o" * 99}ng text"\nx')
     nb = read(path)
-    picture(nb.cells[3]).outputs += [stream("https://docs.fast.ai/home/x mnist_png/training/3\n"), html("<td>0.5</td>")]
+    nb.cells[3].outputs = [shown("iVBORw0KGgo=", "image/png"), printed("https://docs.fast.ai/home/x training/3\n")]
     nb.metadata["mnist_nb"] = {"executed": fingerprint(nb, [1, 2, 3])}
-    edit(nb.cells)
+    edit(nb.cells, nb.cells[3].outputs)
     nbformat.write(nb, path)
     found = list(stored_problems(path))
     assert problem in "\n".join(found) and bool(found) == bool(problem)
 
 
-def test_a_source_that_is_one_string_is_found(notebook, tmp_path):
-    path = notebook(tmp_path / "05_sample.ipynb", "x = 1")
-    plain = json.loads(path.read_text(encoding="utf-8"))
-    plain["cells"][1]["source"] = "x = 1"
-    path.write_text(json.dumps(plain), encoding="utf-8")
-    assert "cell 2 (x = 1): its source is not a list of lines" in list(stored_problems(path))
+def test_a_source_that_is_one_string_is_found(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb")
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"cells": read(path).cells}))
+    assert "cell 1 (# Sample): its source is not a list of lines" in list(stored_problems(path))
 
 
 # ---------------------------------------------------------------- nbdev has nothing left to do
@@ -213,7 +190,7 @@ def changed_by(command, tree):
     before = contents()
     subprocess.run([Path(sys.executable).with_name(command)], cwd=tree, check=True)
     after = contents()
-    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return sorted(name for name in before | after if before.get(name) != after.get(name))
 
 
 @pytest.mark.parametrize("command, kind", [("nbdev-export", ".py"), ("nbdev-clean", ".ipynb")])

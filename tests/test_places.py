@@ -1,353 +1,302 @@
-"""The checks of JupyterLab and of Colab, and the bounds: that each can fail, and that a learner's edits are safe."""
+"""Notebooks where a learner runs them: in a real JupyterLab, driven in Chromium, and on a host like Colab's.
+
+Colab's host has torch, fastai and Jupyter's kernel, as hard links to what is installed here, and nothing of ours: the
+notebook is alone in its folder, and its first cell installs the library from the working tree, by way of git.
+"""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
-from types import SimpleNamespace
+import time
+from contextlib import suppress
+from copy import deepcopy
+from importlib.metadata import distribution
+from pathlib import Path
 
-import nbformat
+import nbformat.v4 as nbf
+import psutil
 import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbdev.config import get_config
 from packaging.requirements import Requirement
-from packaging.version import Version
 
-import check
-import colab_check
-import lab_check
-import lowest
-import places
-import run_course
-from notebooks import NBS, NOT_SOURCE, ROOT, in_order, install_problem, install_source, read, write_install_cell
-from site_browser import Missing, chromium
+from conftest import copy_source, printed, shown, slow, write_notebook
+from run import NBS, ROOT, cell_name, in_order, read, tidy_outputs
 
-# From https://github.com/googlecolab/backend-info, pip-freeze.txt of 19 August 2026.
-COLAB = {
-    "fastai": "2.8.8",
-    "torch": "2.11.0",
-    "numpy": "2.1.3",
-    "matplotlib": "3.10.0",
-    "pandas": "2.2.3",
-    "seaborn": "0.13.2",
-    "scikit-learn": "1.6.1",
-    "scikit-image": "0.25.2",
-    "pillow": "11.3.0",
-    "statsmodels": "0.14.6",
-    "safetensors": "0.8.0",
-    "filelock": "3.32.3",
-}
+NAMES = [path.stem for path in in_order(NBS)]
+START, HOUR = 300, 3600  # seconds until a server or a page is there, and for one notebook
 
 
-def notebook(path, *sources):
-    "Write a notebook with a title and one code cell for each of `sources` to `path`"
-    nb = nbformat.v4.new_notebook()
-    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "python3", "language": "python"}
-    nb.cells = [nbformat.v4.new_markdown_cell("# Sample"), *map(nbformat.v4.new_code_cell, sources)]
-    nbformat.write(nb, path)
-    return path
+def seen(outputs):
+    "How many pictures and how many tables a reader sees; fastprogress's tables come as text and Markdown, too"
+    data = [output.get("data", {}) for output in outputs]
+    pictures = sum("image/png" in kinds or "image/svg+xml" in kinds for kinds in data)
+    return {"pictures": pictures, "tables": "".join(kinds.get("text/html", "") for kinds in data).count("<table")}
 
 
-def cell(*outputs, count=1, source="go()"):
-    "A code cell that has run"
-    return {"cell_type": "code", "source": [source], "execution_count": count, "outputs": list(outputs)}
+def run_problems(ran, stored):
+    "What a reader would miss in `ran`, the notebook `stored` after all of its cells were run somewhere else"
+    for i, cell in enumerate(stored.cells):
+        name, outputs = cell_name(stored.cells, i), ran.cells[i].get("outputs", [])
+        if errors := [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]:
+            yield f"{name}: {errors[0]}"
+            return  # nor did the cells after it
+        if cell.cell_type == "code" and cell.source.strip() and not ran.cells[i].execution_count:
+            yield f"{name} did not run"
+            return
+        now, before = seen(tidy_outputs(deepcopy(outputs))), seen(cell.get("outputs", []))
+        yield from (f"{name}: {now[kind]} {kind}, stored {before[kind]}" for kind in now if now[kind] != before[kind])
+        # A bar is redrawn in place; when it is done, its results table stays, and of the bar one line at most.
+        text = "".join(output.get("text", "") + output.get("data", {}).get("text/html", "") for output in outputs)
+        if (left := text.count("<progress") + text.replace("\r\n", "\n").count("\r")) > 1:
+            yield f"{name}: its progress bars leave {left} lines behind"
 
 
-def display(kind, text="x"):
-    "An output of the MIME type `kind`, as a notebook file holds it"
-    return {"output_type": "display_data", "metadata": {}, "data": {kind: text.splitlines(True)}}
-
-
-def console(*text):
-    "Lines printed by a cell, as a notebook file holds them"
-    return {"output_type": "stream", "name": "stdout", "text": list(text)}
-
-
-def sources(path):
-    "Type and source of each cell at `path`"
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in read(path)["cells"]]
-
-
-# ---------------------------------------------------------------- what a reader sees after a run
-
-
-PICTURE, TABLE = display("image/png"), display("text/html", "<table><tr><td>1</td></tr></table>")
-BAR, ERROR = display("text/html", "<progress value=1>"), {"output_type": "error", "ename": "KeyError", "evalue": "'x'"}
+PICTURE, TABLE, BAR = shown("", "image/png"), shown("<table>"), shown("<progress value=1>")
 
 
 @pytest.mark.parametrize(
-    "ran, stored, problem",
+    "outputs, count, stored, problems",
     [
-        (cell(ERROR), cell(PICTURE), "cell 1 (go()): KeyError: 'x'"),
-        (cell(count=None), cell(), "cell 1 (go()) did not run"),
-        (cell(TABLE), cell(PICTURE, TABLE), "cell 1 (go()): 0 pictures, stored with 1"),
-        (cell(PICTURE), cell(PICTURE, TABLE), "cell 1 (go()): 0 tables, stored with 1"),
-        (cell(BAR, BAR, BAR, PICTURE), cell(PICTURE), "cell 1 (go()): its progress bars leave 3 lines behind"),
-        (cell(console("\r 50%", "\r100%\n")), cell(), "cell 1 (go()): its progress bars leave 2 lines behind"),
+        ([nbf.new_output("error", ename="KeyError", evalue="'x'")], 1, [PICTURE], [": KeyError: 'x'"]),
+        ([], None, [], [" did not run"]),
+        ([TABLE], 1, [PICTURE, TABLE], [": 0 pictures, stored 1"]),
+        ([PICTURE], 1, [PICTURE, TABLE], [": 0 tables, stored 1"]),
+        ([BAR, BAR, BAR, PICTURE], 1, [PICTURE], [": its progress bars leave 3 lines behind"]),
+        ([printed("\r 50%\r100%\n")], 1, [], [": its progress bars leave 2 lines behind"]),
+        ([BAR, printed("a\r\nb\r\n"), PICTURE, TABLE], 7, [PICTURE, TABLE], []),
     ],
 )
-def test_what_a_reader_would_miss_is_found(ran, stored, problem):
-    assert list(places.run_problems({"cells": [ran]}, {"cells": [stored]})) == [problem]
-
-
-def test_a_run_that_looks_as_stored_is_no_problem():
-    ran, stored = cell(BAR, console("a\n", "b\n"), PICTURE, TABLE, count=7), cell(PICTURE, TABLE, count=None)
-    assert list(places.run_problems({"cells": [ran]}, {"cells": [stored]})) == []
-
-
-def test_an_unknown_notebook_is_refused_with_the_known_ones(tmp_path):
-    notebook(tmp_path / "00_a.ipynb")
-    with pytest.raises(ValueError, match="no such notebook: 09_none; there are: 00_a"):
-        places.chosen(["09_none"], tmp_path)
-
-
-@pytest.mark.parametrize("module", [lab_check, colab_check])
-def test_the_quick_notebooks_exist(module):
-    assert [path.stem for path in places.chosen(module.QUICK)]
-
-
-def test_a_place_that_cannot_be_set_up_has_failed():
-    def broken(paths):
-        raise OSError("no disk")
-        yield
-
-    [outcome] = check.in_places("Colab", SimpleNamespace(QUICK=(), problems_of=broken))
-    assert outcome.problems == ["OSError: no disk"]
+def test_what_a_reader_would_miss_is_found(outputs, count, stored, problems):
+    ran, before = (nbf.new_notebook(cells=[nbf.new_code_cell("go()")]) for _ in range(2))
+    ran.cells[0].outputs, ran.cells[0].execution_count, before.cells[0].outputs = outputs, count, stored
+    assert list(run_problems(ran, before)) == [f"cell 1 (go()){problem}" for problem in problems]
 
 
 # ---------------------------------------------------------------- JupyterLab
 
-
-@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
-def test_make_lab_opens_where_the_check_does():
-    # `make test` runs this test: a make inside a make would announce the folder it leaves.
-    done = subprocess.run(["make", "--no-print-directory", "-n", "lab"], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1].endswith(f"-m jupyterlab {lab_check.FRONT_PAGE}")
-
-
-def test_another_front_page_is_found():
-    def never(*arguments, **named):
-        raise TimeoutError("Timeout 120000ms exceeded")
-
-    page = SimpleNamespace(url="http://localhost/lab/tree/x.ipynb", goto=lambda url: None, wait_for_url=never)
-    [problem] = lab_check.front_page_problems(page, "file:///opened.html")
-    assert "not open on the front page, but on http://localhost/lab/tree/x.ipynb" in problem
+FILES = {
+    "CONFIG/jupyter_server_config.json": {
+        "ServerApp": {"ip": "127.0.0.1", "allow_root": True, "open_browser": False},
+        "ExtensionApp": {"open_browser": False},
+    },
+    # Every output is in the page, whether it is scrolled to or not; what is read back is what is saved at the end.
+    "SETTINGS/@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
+    "SETTINGS/@jupyterlab/docmanager-extension/plugin.jupyterlab-settings": {"autosave": False},
+    "SETTINGS/@jupyterlab/apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false"},
+}
+PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(e => e.textContent)"
+SHOWN = """kind => [...document.querySelectorAll('.jp-Notebook .jp-OutputArea-output')].flatMap(e => [...e
+    .querySelectorAll(kind)]).filter(e => e.tagName != 'IMG' || e.complete && e.naturalWidth > 0).length"""
 
 
-@pytest.mark.parametrize(
-    "counts, problem",
-    [
-        ([0, 1, 0], "the page shows 0 of 1 pictures"),
-        ([1, 0, 0], "the page shows 0 of 1 tables"),
-        ([1, 1, 2], "2 progress bars stay in the page"),
-    ],
-)
-def test_what_the_page_does_not_show_is_found(counts, problem):
-    left = iter(counts)
-    page = SimpleNamespace(evaluate=lambda script: next(left))
-    assert list(lab_check.page_problems(page, {"cells": [cell(PICTURE, TABLE)]})) == [problem]
+def wait_for(condition, seconds=START):
+    "Wait until `condition()` is true, and return it"
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, f"waited {seconds} s"
+        time.sleep(0.3)
+    return found
 
 
-def test_a_table_that_comes_in_two_forms_is_one_table():
-    html = '<div><table class="fastprogress"><tr><th>epoch</th></tr></table></div>'
-    both = {"output_type": "display_data", "metadata": {}, "data": {}}
-    both["data"] = {"text/html": html, "text/plain": html, "text/markdown": html}
-    left = iter([0, 1, 0])
-    page = SimpleNamespace(evaluate=lambda script: next(left))
-    assert list(lab_check.page_problems(page, {"cells": [cell(both)]})) == []
+class Lab:
+    "A running JupyterLab: the folder of its notebooks, its address, and a page in the browser"
+
+    def __init__(self, nbs, url, page):
+        self.nbs, self.url, self.page = nbs, url, page
+
+    def sessions(self):
+        return self.page.request.get(f"{self.url}api/sessions").json()
+
+    def is_done(self):
+        "Does no cell wait any more, and is the kernel idle?"
+        states = {session["kernel"]["execution_state"] for session in self.sessions()}
+        return states and states <= {"idle", "dead"} and not any("*" in text for text in self.page.evaluate(PROMPTS))
+
+    def run_all_cells(self, path):
+        "Open the notebook at `path`, run all its cells from the menu, save it, and read it back"
+        page = self.page
+        page.goto(f"{self.url}lab/tree/{path.name}?reset")
+        page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+        wait_for(self.is_done)
+        page.click(".lm-MenuBar-item:has-text('Run')")
+        page.click(".lm-Menu-item[data-command='runmenu:run-all']")
+        page.wait_for_function(f"{PROMPTS}.some(text => /[*0-9]/.test(text))")
+        wait_for(self.is_done, HOUR)
+        before = path.stat().st_mtime_ns
+        page.keyboard.press("Control+S")
+        wait_for(lambda: path.stat().st_mtime_ns > before and path.read_bytes().endswith(b"}\n"))
+        for session in self.sessions():
+            page.request.delete(f"{self.url}api/sessions/{session['id']}")
+        return read(path)
+
+    def problems(self, name):
+        "What goes wrong when the notebook called `name` is run"
+        stored = {path: read(path) for path in in_order(self.nbs)}
+        ran = self.run_all_cells(self.nbs / name)
+        yield from run_problems(ran, stored[self.nbs / name])
+        expected = seen([output for cell in ran.cells for output in cell.get("outputs", [])])
+        for kind, selector in {"pictures": "img, .jp-RenderedSVG svg", "tables": "table"}.items():
+            if (found := self.page.evaluate(SHOWN, selector)) < expected[kind]:
+                yield f"the page shows {found} of {expected[kind]} {kind}"
+        yield from [f"{bars} progress bars stay" for bars in [self.page.evaluate(SHOWN, "progress")] if bars]
+        for path, nb in stored.items():
+            if [cell.source for cell in read(path).cells] != [cell.source for cell in nb.cells]:
+                yield f"{path.name} was changed by the run of {name}"
 
 
-def test_a_notebook_that_is_being_written_is_not_read_yet(tmp_path):
-    (tmp_path / "x.ipynb").write_text("")
-    server = SimpleNamespace(folder=tmp_path)
-    assert not lab_check.was_saved(server, "x.ipynb")
-    notebook(tmp_path / "x.ipynb", "1")
-    assert not lab_check.was_saved(server, "x.ipynb")
-    (tmp_path / "x.ipynb").write_text(json.dumps({"cells": [cell(count=1)]}))
-    assert lab_check.was_saved(server, "x.ipynb")
-
-
-def test_a_notebook_that_another_one_writes_to_is_found(tmp_path):
-    stored, ran = tmp_path / "stored", tmp_path / "nbs"
-    for folder in (stored, ran):
-        folder.mkdir()
-        for name in ("00_a", "01_b", "02_c"):
-            notebook(folder / f"{name}.ipynb", "1")
-    notebook(ran / "01_b.ipynb", "2")
-    (ran / "02_c.ipynb").unlink()
-    found = list(lab_check.overwritten(stored / "00_a.ipynb", ran))
-    assert found == [f"{name}.ipynb was changed by the run of 00_a.ipynb" for name in ("01_b", "02_c")]
-
-
-def test_the_server_has_folders_of_its_own(tmp_path):
-    env = lab_check.own_folders(tmp_path)
-    own = [name for name, value in env.items() if value.startswith(str(tmp_path))]
-    assert {"JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "FASTAI_HOME"} <= set(own)
-
-
-def test_jupyterlab_shows_what_fails(tmp_path, monkeypatch):
-    "A real JupyterLab: a notebook that runs, and one whose second cell fails"
+@pytest.fixture(scope="session")
+def jupyterlab(browser, tmp_path_factory):
+    "JupyterLab as `make lab` starts it, on copies, with settings and folders of its own, and the page that it opens"
+    if not shutil.which("make"):
+        pytest.skip("make is missing: apt-get install make (Debian)")
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(NBS, folder / "nbs", ignore=shutil.ignore_patterns(".*"))
+    for name, values in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(values))
+    for name in ("Makefile", "pyproject.toml", "settings.ini"):
+        shutil.copy(ROOT / name, folder)
+    own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name) for name in ("SETTINGS", "WORKSPACES")}
+    own |= {"IPYTHONDIR": str(folder / "ipython"), "FASTAI_HOME": str(folder / "fastai")}
+    hidden = ("MPLBACKEND", "JUPYTER_CONFIG_PATH", "JUPYTER_TOKEN")
+    with (folder / "log").open("w") as log:
+        process = psutil.Popen(
+            ["make", "lab", f"RUN={sys.executable}", "STAMP="],  # what is installed here
+            **{"cwd": folder, "stdout": log, "stderr": log},
+            env={key: value for key, value in {**os.environ, **own}.items() if key not in hidden},
+        )
     try:
-        chromium()
-    except (Missing, ImportError) as missing:
-        pytest.skip(str(missing))
-    nbs = tmp_path / "nbs"
-    nbs.mkdir()
-    good, bad = notebook(nbs / "index.ipynb", "1 + 1"), notebook(nbs / "05_bad.ipynb", "1", "1/0", "2")
-    monkeypatch.setattr(lab_check, "NBS", nbs)
-    results = [(path.stem, problems) for path, problems, _ in lab_check.problems_of([good, bad])]
-    assert results == [
-        ("index", []),  # where it opens
-        ("index", []),
-        ("05_bad", ["cell 3 (1/0): ZeroDivisionError: division by zero"]),
-    ]
+        # What JupyterLab hands to the browser leads on to the notebook.
+        opened = wait_for(lambda: [*folder.glob("RUNTIME/*-to-run-*.html")] or process.poll() is not None and "ended")
+        assert process.poll() is None, (folder / "log").read_text(errors="replace")
+        server = json.loads(next(folder.glob("RUNTIME/jpserver-*.json")).read_text())
+        headers = {"Authorization": f"token {server['token']}"}
+        page = browser.new_page(viewport={"width": 1400, "height": 900}, extra_http_headers=headers)
+        page.set_default_timeout(START * 1000)
+        page.on("dialog", lambda dialog: dialog.accept())  # a notebook that is left may have changed
+        page.goto(opened[0].as_uri())
+        yield Lab(folder / "nbs", server["url"], page)
+    finally:
+        for child in [*process.children(recursive=True), process]:
+            child.kill()
+        process.wait()
+
+
+def test_make_lab_opens_the_front_page(jupyterlab):
+    jupyterlab.page.wait_for_url("**/lab/tree/index.ipynb*")
+    jupyterlab.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-MarkdownCell h1")
+
+
+@pytest.mark.parametrize("name", [name if name in ("index", "05_feature_maps") else slow(name) for name in NAMES])
+def test_jupyterlab(jupyterlab, name):
+    assert list(jupyterlab.problems(f"{name}.ipynb")) == []
+
+
+def test_what_fails_in_jupyterlab_is_found(jupyterlab):
+    other = write_notebook(jupyterlab.nbs / "x_other.ipynb", "1")
+    write = f"text = open({other.name!r}).read().replace('Sample', 'Changed')\nopen({other.name!r}, 'w').write(text)"
+    show = "from IPython.display import HTML, Javascript\nHTML('<table></table><progress>')"
+    hide = "Javascript(\"document.querySelectorAll('.jp-OutputArea-output table').forEach(e => e.remove())\")"
+    bad = write_notebook(jupyterlab.nbs / "x_bad.ipynb", write, show, hide, "1/0", "2")
+    error, page, bars, changed = jupyterlab.problems(bad.name)
+    other.unlink(), bad.unlink()
+    assert error == "cell 5 (1/0): ZeroDivisionError: division by zero" and page == "the page shows 0 of 1 tables"
+    assert bars == "1 progress bars stay" and changed == "x_other.ipynb was changed by the run of x_bad.ipynb"
 
 
 # ---------------------------------------------------------------- Colab
 
 
-def test_every_notebook_has_the_same_installing_cell():
-    assert {path.name: install_problem(read(path)) for path in in_order(NBS)} == {
-        path.name: "" for path in in_order(NBS)
-    }
+def required(names):
+    "The installed distributions called `names`, and all that they require"
+    todo, found = [Requirement(name) for name in names], {}
+    while todo:
+        requirement = todo.pop()
+        if str(requirement) not in found:
+            found[str(requirement)] = dist = distribution(requirement.name)
+            needed, extras = map(Requirement, dist.requires or []), ["", *requirement.extras]
+            todo += [r for r in needed if not r.marker or any(r.marker.evaluate({"extra": extra}) for extra in extras)]
+    return found.values()
 
 
-def test_the_installing_cell_is_written_once_and_only_it_changes(tmp_path, capsys):
-    for sample in (["1"], []):
-        path = notebook(tmp_path / "05_sample.ipynb", *sample)
-        before = sources(path)
-        write_install_cell(path)
-        assert "05_sample.ipynb" in capsys.readouterr().out
-        assert sources(path) == [before[0], ("code", install_source()), *before[1:]]
-        write_install_cell(path)
-        assert capsys.readouterr().out == "" and install_problem(read(path)) == ""
+def make_host(folder, names):
+    "Make an environment of the distributions `names` and of what they require, and a kernel of it; returns its Python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    [packages] = [path for path in folder.rglob("site-packages") if not path.is_symlink() and "lib64" not in path.parts]
+    for file in {file for dist in required(names) for file in dist.files or []}:
+        if ".." not in file.parts and file.locate().is_file():  # not the commands, which belong to another Python
+            (packages / file).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(file.locate(), packages / file)
+            except OSError:  # no hard links from here to there
+                shutil.copy2(file.locate(), packages / file)
+    kernel = {"argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "host"}
+    (folder / "kernels" / "host").mkdir(parents=True)
+    (folder / "kernels" / "host" / "kernel.json").write_text(json.dumps(kernel))
+    return python
 
 
-def test_the_installing_cell_leaves_an_installed_library_alone():
-    assert "mnist_nb" in sys.modules or subprocess.run([sys.executable, "-c", "import mnist_nb"]).returncode == 0
-    exec(install_source(), {"get_ipython": lambda: pytest.fail("it installs what is there")})
+def colab_problems(path, host, *names):
+    "What goes wrong with the notebook at `path` on a new host of the distributions `names`, and what it changes there"
+    python = make_host(host, names)
+    hidden = ("PYTHONPATH", "PYTHONHOME", "MPLBACKEND", "VIRTUAL_ENV")
+    env = {key: value for key, value in os.environ.items() if key not in hidden} | {"FASTAI_HOME": "fastai"}
+    env["PATH"] = f"{Path(python).parent}{os.pathsep}{env['PATH']}"
 
+    def pip(*arguments):
+        return subprocess.run([python, "-m", "pip", *arguments], stdout=subprocess.PIPE, text=True, env=env).stdout
 
-def test_a_changed_host_is_found():
-    before = {"torch": "2.11.0", "numpy": "2.1.3", "pip": "24.1"}
-    assert list(colab_check.changes(before, {**before, "mnist_nb": "1.0", "seaborn": "0.13"})) == []
-    assert list(colab_check.changes(before, {"torch": "2.14.1", "pip": "24.1"})) == [
-        "torch 2.11.0 was there and is now 2.14.1",
-        "numpy 2.1.3 was there and is now gone",
-        "the installing cell did not install mnist_nb",
-    ]
-
-
-def test_the_host_holds_what_was_asked_for_and_nothing_else():
-    names = {dist.name.lower().replace("_", "-") for dist in colab_check.closure(["torch", "fastai"])}
-    assert {"torch", "fastai", "fastcore", "torchvision", "numpy", "pandas"} <= names
-    assert not names & {"mnist-nb", "seaborn", "statsmodels", "torchmetrics", "nbdev", "jupyterlab"}
-
-
-def test_a_notebook_that_fails_in_colab_is_found(tmp_path, monkeypatch):
-    "A host of the kernel alone, and a notebook that installs nothing and needs the library"
-    monkeypatch.setattr(colab_check, "HOST", ("ipykernel", "pip"))
-    path = notebook(tmp_path / "05_sample.ipynb", "import sys", "import mnist_nb")
-    (tmp_path / "run").mkdir()
-    problems = colab_check.notebook_problems(path, tmp_path / "run", tmp_path / "none.gitconfig")
-    assert problems == [
-        "cell 3 (import mnist_nb): ModuleNotFoundError: No module named 'mnist_nb'",
-        "the installing cell did not install mnist_nb",
-    ]
-
-
-def test_git_gets_the_working_tree_for_the_address_in_the_cell(tmp_path, monkeypatch):
-    monkeypatch.setattr(colab_check, "ROOT", tmp_path / "tree")
-    shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*NOT_SOURCE, "mnist", "*.ipynb"))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(colab_check.make_repository(tmp_path / "repository")))
-    [address] = [word.strip("')").removeprefix("git+") for word in install_source().split() if "git+" in word]
-    subprocess.run(["git", "clone", "-q", address, tmp_path / "clone"], check=True)
-    assert (tmp_path / "clone" / "pyproject.toml").read_bytes() == (ROOT / "pyproject.toml").read_bytes()
-
-
-# ---------------------------------------------------------------- bounds
-
-
-@pytest.mark.parametrize("requirement", lowest.declared())
-def test_each_dependency_has_a_lower_bound_and_no_other(requirement):
-    [bound] = Requirement(requirement).specifier
-    assert bound.operator == ">=" and lowest.lowest(requirement).startswith(f"{Requirement(requirement).name}==")
-
-
-@pytest.mark.parametrize("requirement", ["torch", "torch==2.3", "torch>=2.3,<3", "torch~=2.3"])
-def test_other_bounds_are_refused(requirement):
-    with pytest.raises(ValueError, match="expected a lower bound only"):
-        lowest.lowest(requirement)
-
-
-def test_a_marker_stays_with_its_constraint():
-    assert lowest.lowest("smalldocs>=0.5; python_version >= '3.11'") == "smalldocs==0.5; python_version >= '3.11'"
-
-
-def test_colab_has_all_that_the_bounds_ask_for():
-    "So pip upgrades nothing there: it leaves alone what satisfies a bound"
-    project = lowest.tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = {found.name: found.specifier for found in map(Requirement, project["dependencies"])}
-    too_old = {name: COLAB[name] for name in COLAB.keys() & needed if Version(COLAB[name]) not in needed[name]}
-    assert not too_old
-
-
-# ---------------------------------------------------------------- a learner's edits
+    before, nb = {found["name"]: found["version"] for found in json.loads(pip("list", "--format=json"))}, read(path)
+    assert {"mnist_nb", "seaborn"}.isdisjoint(before)
+    for cell in nb.cells:
+        cell.update({"outputs": [], "execution_count": None} if cell.cell_type == "code" else {})
+    folder = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(nb, kernel_name="host", timeout=HOUR, resources=folder)
+    with suppress(CellExecutionError), client.setup_kernel(env=env):
+        for i, cell in enumerate(nb.cells):
+            client.execute_cell(cell, i)
+    yield from run_problems(nb, read(path))
+    after, check = {f["name"]: f["version"] for f in json.loads(pip("list", "--format=json"))}, pip("check")
+    yield from (f"{n} {v} was there, now {after.get(n)}" for n, v in before.items() if after.get(n) != v)
+    yield from ["the installing cell did not install mnist_nb"] * ("mnist_nb" not in after)
+    yield from [f"pip check: {check}"] * ("No broken requirements" not in check)
 
 
 @pytest.fixture
-def folders(tmp_path, monkeypatch):
-    "The course in a folder of its own, with two notebooks; nothing is exported and no site is built"
-    nbs = tmp_path / "nbs"
-    nbs.mkdir()
-    monkeypatch.setattr(run_course, "ROOT", tmp_path)
-    monkeypatch.setattr(run_course, "NBS", nbs)
-    monkeypatch.setattr(run_course, "COURSE", tmp_path / "_course" / "nbs")
-    monkeypatch.setattr(run_course, "export_library", lambda: "")
-    monkeypatch.setattr(run_course, "build_site", lambda: "")
-    monkeypatch.chdir(tmp_path)
-    notebook(nbs / "00_a.ipynb", "x = 1", "x")
-    notebook(nbs / "01_b.ipynb", "y = 2", "y")
-    return nbs
+def working_tree(shared, tmp_path, monkeypatch):
+    "Git fetches the working tree for the address of the repository, and Jupyter finds the host's kernel"
+
+    def make(folder):
+        copy_source(folder / "tree")
+        (folder / "config").write_text(
+            f'[url "{(folder / "tree").as_uri()}"]\n\tinsteadOf = {get_config(ROOT).git_url}\n'
+            "[user]\n\tname = check\n\temail = check@localhost\n[safe]\n\tdirectory = *\n"
+        )
+        env = {**os.environ, "GIT_CONFIG_GLOBAL": str(folder / "config")}
+        for command in ("init -q", "add --all", "commit -q --no-verify -m tree"):
+            subprocess.run(["git", "-C", folder / "tree", *command.split()], check=True, env=env)
+
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(shared("repository", make) / "config"))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "host"))
 
 
-def edit(path, source):
-    "Save the notebook at `path` as JupyterLab does, its last cell edited and one cell of each kind added"
-    nb = nbformat.read(path, as_version=4)
-    nb.cells[-1].source = source
-    nb.cells += [nbformat.v4.new_markdown_cell("My note"), nbformat.v4.new_raw_cell("raw"), nbformat.v4.new_code_cell()]
-    nb.cells[-1].metadata["scrolled"] = True
-    nbformat.write(nb, path)
-    return sources(path)
+@pytest.mark.parametrize("name", [name if name == "04_evaluation" else slow(name) for name in NAMES])
+def test_colab(working_tree, tmp_path, name):
+    (tmp_path / "content").mkdir()
+    path = Path(shutil.copy(NBS / f"{name}.ipynb", tmp_path / "content"))
+    names = ("torch", "fastai", "ipykernel", "ipywidgets", "pip", "setuptools")  # Colab has no ipycanvas
+    assert list(colab_problems(path, tmp_path / "host", *names)) == []
 
 
-def test_course_leaves_an_edited_notebook_alone(folders):
-    edit(folders / "00_a.ipynb", "x + 41")
-    before = {path.name: path.read_bytes() for path in in_order(folders)}
-    assert run_course.main("course", []) == ""
-    assert {path.name: path.read_bytes() for path in in_order(folders)} == before
-
-
-def test_execute_changes_only_outputs(folders):
-    mine = edit(folders / "00_a.ipynb", "x + 41")
-    assert run_course.main("execute", []) == ""
-    assert sources(folders / "00_a.ipynb") == mine
-    assert "42" in json.dumps(read(folders / "00_a.ipynb")["cells"][2]["outputs"])
-
-
-@pytest.mark.parametrize("mode", ["course", "execute"])
-def test_a_run_that_fails_half_way_leaves_the_edited_notebook_alone(folders, mode):
-    edit(folders / "00_a.ipynb", "x / 0")
-    mine, other = (folders / "00_a.ipynb").read_bytes(), sources(folders / "01_b.ipynb")
-    assert "1 of 2 notebooks failed" in run_course.main(mode, [])
-    assert (folders / "00_a.ipynb").read_bytes() == mine and sources(folders / "01_b.ipynb") == other
-
-
-def test_an_edited_copy_is_kept_and_named(folders, capsys):
-    run_course.copy_notebooks()
-    run_course.copy_notebooks()
-    assert "edited" not in capsys.readouterr().out
-    mine = edit(run_course.COURSE / "00_a.ipynb", "x + 41")
-    run_course.copy_notebooks()
-    said = capsys.readouterr().out
-    [kept] = run_course.COURSE.parent.glob("edited-*/*.ipynb")
-    assert sources(kept) == mine and "00_a.ipynb" in said and "01_b" not in said and str(kept.parent) in said
-    assert sources(run_course.COURSE / "00_a.ipynb") == sources(folders / "00_a.ipynb")
+def test_what_fails_in_colab_is_found(working_tree, tmp_path):
+    remove = "get_ipython().run_line_magic('pip', 'uninstall -y -q tornado')"
+    path = write_notebook(tmp_path / "content" / "sample.ipynb", "import sys", remove, "import mnist_nb")
+    error, gone, missing, check = colab_problems(path, tmp_path / "host", "ipykernel", "pip")
+    assert error == "cell 4 (import mnist_nb): ModuleNotFoundError: No module named 'mnist_nb'"
+    assert "tornado" in gone and "now None" in gone and "did not install mnist_nb" in missing and "tornado" in check
