@@ -30,9 +30,9 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: next((place for place, part in enumerate(FIRST) if part in item.nodeid), len(FIRST)))
 
 
-def slow(value):
-    "A parameter that `make test` leaves out"
-    return pytest.param(value, marks=pytest.mark.slow)
+def slow(*values):
+    "Parameters that `make test` leaves out"
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def copy_source(folder):

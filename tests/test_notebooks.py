@@ -1,21 +1,17 @@
 "Each notebook runs with its solutions, is stored as it was run, and is where the library comes from."
 
-import io
 import json
-import multiprocessing
 import re
+import shutil
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbdev.config import get_config
-from nbdev.test import test_nb as nbdev_test
 
-from conftest import copy_source, printed, shown, write_notebook
+from conftest import copy_source, printed, shown, slow, write_notebook
 from run import INSTALL, NBS, ROOT, cell_name, evaluated, fingerprint, in_order, read, tidy_outputs
 
 WIDTH = 88  # characters of code that fit the page's column
@@ -27,10 +23,6 @@ FAULTS = {
     "a path of a machine": r"(?<![\w./:-])(/(root|home|Users|tmp|private|var/folders)/|[A-Z]:\\+Users\\+).*",
     "a path of this machine": re.escape(str(ROOT)),
 }
-# Every notebook starts in a fresh process; where fork is safe, in a copy of one that has imported fastai already.
-CLEAN = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-if sys.platform == "linux":
-    CLEAN.set_forkserver_preload(["fastai.vision.all", "nbdev.test"])
 
 
 # ---------------------------------------------------------------- they run
@@ -50,14 +42,11 @@ def append_solutions(path):
     nbformat.write(nb, path)
 
 
-def failure(path, skipped, apart=True):
+def failure(path, flags=""):
     "What nbdev's test says of the notebook at `path`, in a process of its own; empty if it passes"
-    if apart:
-        with ProcessPoolExecutor(1, mp_context=CLEAN) as pool:
-            return pool.submit(failure, path, skipped, apart=False).result()
-    sys.__stderr__ = said = io.StringIO()
-    passed, _ = nbdev_test(path, skip_flags=skipped, basepath=path.parents[1], cell_timeout=1500)
-    return "" if passed else said.getvalue() or "it failed without a word"
+    command = [Path(sys.executable).with_name("nbdev-test"), path, "--n-workers", "0", "--cell-timeout", "1500"]
+    done = subprocess.run([*command, "--flags", flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.stdout if done.returncode else ""
 
 
 @pytest.fixture(scope="session")
@@ -71,16 +60,9 @@ def nbs(shared):
     return shared("tree", make) / "nbs"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_runs(nbs, name):
-    said = failure(nbs / f"{name}.ipynb", get_config(ROOT).tst_flags.split())
-    assert not said, said
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SLOW)
-def test_runs_whole(nbs, name):
-    said = failure(nbs / f"{name}.ipynb", ["notest"])
+@pytest.mark.parametrize("name, flags", [*((name, "") for name in NAMES), *(slow(name, "slow") for name in SLOW)])
+def test_runs(nbs, name, flags):
+    said = failure(nbs / f"{name}.ipynb", flags)
     assert not said, said
 
 
@@ -93,10 +75,11 @@ def test_a_wrong_solution_is_found_and_a_flagged_cell_is_left_out(tmp_path):
     write_notebook(
         path, "x = 1", "#| slow\nno_such_name", title=f"{block.format('no code to run')}\n{folded}\nThe end."
     )
-    assert failure(path, ["slow"]) == "" and "no_such_name" in failure(path, [])
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    assert failure(path) == "" and "no_such_name" in failure(path, "slow")
     append_solutions(path)
     assert [cell.source for cell in read(path).cells[3:]] == ["x + 1\n", "x/0\n"]
-    assert "ZeroDivisionError" in failure(path, ["slow"])
+    assert "ZeroDivisionError" in failure(path)
 
 
 def test_every_chapter_has_solutions():
@@ -142,40 +125,56 @@ def test_stored(name):
     assert list(stored_problems(NBS / f"{name}.ipynb")) == []
 
 
-@pytest.mark.parametrize(
-    "edit, problem",
-    [
-        (lambda cells, outputs: None, ""),
-        (lambda cells, outputs: cells[2].update(source="x = 2"), "not stored as it was last run: make execute NB=a"),
-        (lambda cells, outputs: cells.insert(2, cells.pop(3)), "not stored as it was last run"),
-        (lambda cells, outputs: outputs.clear(), "not stored as it was last run"),
-        (lambda cells, outputs: cells.pop(1), "does not install the library"),
-        (lambda cells, outputs: cells[2].update(source="x = " + "1" * 85), "cell 3 (x = 111"),
-        (lambda cells, outputs: cells[0].update(source=f"```python\n{'1' * 89}\n```"), "wider than 88: 111"),
-        (lambda cells, outputs: cells[3].update(source="x"), "cell 4 (x): its picture has no fig-alt"),
-        (lambda cells, outputs: outputs.insert(0, shown("<progress value=1>")), "its outputs are not tidy"),
-        (lambda cells, outputs: outputs.append(printed("careful", "stderr")), "an error: careful"),
-        (lambda cells, outputs: outputs.append(nbformat.v4.new_output("error", evalue="Boom")), "an error: Boom"),
-        (lambda cells, outputs: outputs.append(printed("lib.py:3: UserWarning: old\n")), "UserWarning: old"),
-        (lambda cells, outputs: outputs.append(printed("saved to /home/ada/model\n")), "machine: /home/ada/model"),
-        (lambda cells, outputs: outputs.append(shown("<td>C:\\Users\\Ada\\x</td>")), "machine: C:\\Users"),
-    ],
-)
-def test_what_is_wrong_with_a_stored_notebook_is_found(tmp_path, edit, problem):
-    path = write_notebook(tmp_path / "a.ipynb", INSTALL, "x = 1", f'#| fig-alt: "A l{"o" * 99}ng text"\nx')
+def test_what_is_wrong_with_a_stored_notebook_is_found(tmp_path):
+    fine = [shown("iVBORw0KGgo=", "image/png"), printed("https://docs.fast.ai/home/x training/3\n")]
+    faults = [printed("careful", "stderr"), nbformat.v4.new_output("error", evalue="Boom"), shown("<progress>")]
+    faults += map(
+        printed, ["lib.py:3: UserWarning: old\n", f"{ROOT}\n", "saved to /home/ada/model\n", "C:\\Users\\Ada"]
+    )
+    path = write_notebook(tmp_path / "a.ipynb", INSTALL, f'#| fig-alt: "A l{"o" * 99}ng text"\n1', "2")
     nb = read(path)
-    nb.cells[3].outputs = [shown("iVBORw0KGgo=", "image/png"), printed("https://docs.fast.ai/home/x training/3\n")]
+    nb.cells[2].outputs = fine
     nb.metadata["mnist_nb"] = {"executed": fingerprint(nb, [1, 2, 3])}
-    edit(nb.cells, nb.cells[3].outputs)
     nbformat.write(nb, path)
-    found = list(stored_problems(path))
-    assert problem in "\n".join(found) and bool(found) == bool(problem)
+    assert list(stored_problems(path)) == []
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    plain["cells"][0]["source"] = f"```python\n{'1' * 89}\n```"
+    plain["cells"][1]["source"] = ["x = " + "1" * 85]
+    plain["cells"][2]["source"] = ["1"]
+    plain["cells"][3]["outputs"] = faults
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    assert list(stored_problems(path)) == [
+        "not stored as it was last run: make execute NB=a",
+        "its first code cell does not install the library where it is missing: make export writes it",
+        f"cell 1 (```python): wider than 88: {'1' * 89}",
+        "cell 1 (```python): its source is not a list of lines",
+        f"cell 2 (x = {'1' * 85}): wider than 88: x = {'1' * 85}",
+        "cell 3 (1): its picture has no fig-alt",
+        "cell 4 (2): an error: careful",
+        "cell 4 (2): an error: Boom",
+        "cell 4 (2): a warning: UserWarning: old",
+        f"cell 4 (2): a path of this machine: {ROOT}",
+        "cell 4 (2): a path of a machine: /home/ada/model",
+        "cell 4 (2): a path of a machine: C:\\Users\\Ada",
+        "cell 4 (2): its outputs are not tidy",
+    ]
 
 
-def test_a_source_that_is_one_string_is_found(tmp_path):
-    path = write_notebook(tmp_path / "a.ipynb")
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"cells": read(path).cells}))
-    assert "cell 1 (# Sample): its source is not a list of lines" in list(stored_problems(path))
+def test_what_was_edited_reordered_or_cleared_is_not_what_was_run():
+    cells = [nbformat.v4.new_code_cell(source, outputs=[shown("1")] * n) for n, source in enumerate(("x = 1", "x"))]
+    nb, cleared, edited = (nbformat.v4.new_notebook(cells=deepcopy(cells)) for _ in range(3))
+    cleared.cells[1].outputs, edited.cells[0].source = [], "x = 2"
+    assert (
+        len(
+            {
+                fingerprint(nb, [0, 1]),
+                fingerprint(nb, [1, 0]),
+                fingerprint(cleared, [0, 1]),
+                fingerprint(edited, [0, 1]),
+            }
+        )
+        == 4
+    )
 
 
 # ---------------------------------------------------------------- nbdev has nothing left to do
