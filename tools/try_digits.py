@@ -21,10 +21,10 @@ from mnist_nb.your_digit import prepare_digit, simulate_photo
 
 
 def shadow(image, rng):
-    "A photo with the hard edge of a shadow across it, on either side"
+    "A photo with the hard edge of a shadow across it, from above or from the left"
     grey = np.asarray(Image.open(io.BytesIO(simulate_photo(image, rng)))).copy()
-    grey[:, : rng.integers(100, 300)] //= 2
-    return grey if rng.integers(2) else grey.T
+    (grey if rng.integers(2) else grey.T)[: rng.integers(100, 300)] //= 2
+    return grey
 
 
 PICTURES = {
