@@ -6,6 +6,7 @@ notebook is alone in its folder, and its first cell installs the library from th
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -57,135 +58,115 @@ def run_problems(ran, stored):
 
 # ---------------------------------------------------------------- JupyterLab
 
-FILES = {
-    "CONFIG/jupyter_server_config.json": {
+SETTINGS = {
+    "jupyter_server_config.json": {
         "ServerApp": {"ip": "127.0.0.1", "allow_root": True, "open_browser": False},
         "ExtensionApp": {"open_browser": False},
     },
-    # Every output is in the page, whether it is scrolled to or not; what is read back is what is saved at the end.
-    "SETTINGS/@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
-    "SETTINGS/@jupyterlab/docmanager-extension/plugin.jupyterlab-settings": {"autosave": False},
-    "SETTINGS/@jupyterlab/apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false"},
+    # Every output is in the page, whether it is scrolled to or not.
+    "lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
 }
 PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(e => e.textContent)"
 SHOWN = """kind => [...document.querySelectorAll('.jp-Notebook .jp-OutputArea-output')].flatMap(e => [...e
     .querySelectorAll(kind)]).filter(e => e.tagName != 'IMG' || e.complete && e.naturalWidth > 0).length"""
+PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 
 
-def wait_for(condition, seconds=START):
+def wait_for(condition):
     "Wait until `condition()` is true, and return it"
-    end = time.monotonic() + seconds
+    end = time.monotonic() + START
     while not (found := condition()):
-        assert time.monotonic() < end, f"waited {seconds} s"
+        assert time.monotonic() < end, f"waited {START} s"
         time.sleep(0.3)
     return found
 
 
-class Lab:
-    "A running JupyterLab: the folder of its notebooks, its address, and a page in the browser"
+def sessions(url, page):
+    "The notebook of each session of JupyterLab at `url`, and the state of its kernel"
+    found = page.request.get(f"{url}/api/sessions").json()
+    return {session["id"]: (session["path"], session["kernel"]["execution_state"]) for session in found}
 
-    def __init__(self, nbs, url, page):
-        self.nbs, self.url, self.page = nbs, url, page
 
-    def sessions(self):
-        return self.page.request.get(f"{self.url}api/sessions").json()
-
-    def is_done(self):
-        "Does no cell wait any more, and is the kernel idle?"
-        states = {session["kernel"]["execution_state"] for session in self.sessions()}
-        return states and states <= {"idle", "dead"} and not any("*" in text for text in self.page.evaluate(PROMPTS))
-
-    def run_all_cells(self, path):
-        "Open the notebook at `path`, run all its cells from the menu, save it, and read it back"
-        page = self.page
-        page.goto(f"{self.url}lab/tree/{path.name}?reset")
-        page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
-        wait_for(self.is_done)
-        page.click(".lm-MenuBar-item:has-text('Run')")
-        page.click(".lm-Menu-item[data-command='runmenu:run-all']")
-        page.wait_for_function(f"{PROMPTS}.some(text => /[*0-9]/.test(text))")
-        wait_for(self.is_done, HOUR)
-        before = path.stat().st_mtime_ns
-        page.keyboard.press("Control+S")
-        wait_for(lambda: path.stat().st_mtime_ns > before and path.read_bytes().endswith(b"}\n"))
-        for session in self.sessions():
-            page.request.delete(f"{self.url}api/sessions/{session['id']}")
-        return read(path)
-
-    def problems(self, name):
-        "What goes wrong when the notebook called `name` is run"
-        stored = {path: read(path) for path in in_order(self.nbs)}
-        ran = self.run_all_cells(self.nbs / name)
-        yield from run_problems(ran, stored[self.nbs / name])
-        expected = seen([output for cell in ran.cells for output in cell.get("outputs", [])])
-        for kind, selector in {"pictures": "img, .jp-RenderedSVG svg", "tables": "table"}.items():
-            if (found := self.page.evaluate(SHOWN, selector)) < expected[kind]:
-                yield f"the page shows {found} of {expected[kind]} {kind}"
-        yield from [f"{bars} progress bars stay" for bars in [self.page.evaluate(SHOWN, "progress")] if bars]
-        for path, nb in stored.items():
-            if [cell.source for cell in read(path).cells] != [cell.source for cell in nb.cells]:
-                yield f"{path.name} was changed by the run of {name}"
+def lab_problems(page, nbs, name):
+    "What goes wrong when the notebook called `name` is run in JupyterLab, from its menu, and saved"
+    stored, path, url = {path: read(path) for path in in_order(nbs)}, nbs / name, page.url.split("/lab")[0]
+    page.goto(f"{url}/lab/tree/{name}?reset")
+    page.wait_for_selector(f"{PANEL} .jp-CodeCell")
+    wait_for(lambda: (name, "idle") in sessions(url, page).values())
+    page.click(".lm-MenuBar-item:has-text('Run')")
+    page.click(".lm-Menu-item[data-command='runmenu:run-all']")
+    page.wait_for_function(f"{PROMPTS}.some(text => /[*0-9]/.test(text))")
+    page.wait_for_function(f"!{PROMPTS}.some(text => text.includes('*'))", timeout=HOUR * 1000)
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+S")
+    wait_for(lambda: path.stat().st_mtime_ns > before and path.read_bytes().endswith(b"}\n"))
+    ran = read(path)
+    yield from run_problems(ran, stored[path])
+    expected = seen([output for cell in ran.cells for output in cell.get("outputs", [])])
+    for kind, selector in {"pictures": "img, .jp-RenderedSVG svg", "tables": "table"}.items():
+        if (found := page.evaluate(SHOWN, selector)) < expected[kind]:
+            yield f"the page shows {found} of {expected[kind]} {kind}"
+    if bars := page.evaluate(SHOWN, "progress"):
+        yield f"{bars} progress bars stay"
+    for path, nb in stored.items():
+        if [cell.source for cell in read(path).cells] != [cell.source for cell in nb.cells]:
+            yield f"{path.name} was changed by the run of {name}"
+    for session in sessions(url, page):  # it would keep its memory
+        page.request.delete(f"{url}/api/sessions/{session}")
 
 
 @pytest.fixture(scope="session")
 def jupyterlab(browser, tmp_path_factory):
-    "JupyterLab as `make lab` starts it, on copies, with settings and folders of its own, and the page that it opens"
+    "A page of JupyterLab as `make lab` starts it, with a home of its own, and the folder with copies of the notebooks"
     if not shutil.which("make"):
         pytest.skip("make is missing: apt-get install make (Debian)")
-    folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(NBS, folder / "nbs", ignore=shutil.ignore_patterns(".*"))
-    for name, values in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(json.dumps(values))
+    home = tmp_path_factory.mktemp("lab")
+    shutil.copytree(NBS, home / "nbs", ignore=shutil.ignore_patterns(".*"))
     for name in ("Makefile", "pyproject.toml", "settings.ini"):
-        shutil.copy(ROOT / name, folder)
-    own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "RUNTIME")}
-    own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name) for name in ("SETTINGS", "WORKSPACES")}
-    own |= {"IPYTHONDIR": str(folder / "ipython"), "FASTAI_HOME": str(folder / "fastai")}
-    hidden = ("MPLBACKEND", "JUPYTER_CONFIG_PATH", "JUPYTER_TOKEN")
-    with (folder / "log").open("w") as log:
-        process = psutil.Popen(
-            ["make", "lab", f"RUN={sys.executable}", "STAMP="],  # what is installed here
-            **{"cwd": folder, "stdout": log, "stderr": log},
-            env={key: value for key, value in {**os.environ, **own}.items() if key not in hidden},
-        )
+        shutil.copy(ROOT / name, home)
+    for name, values in SETTINGS.items():
+        (home / ".jupyter" / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / ".jupyter" / name).write_text(json.dumps(values))
+    others = ("JUPYTER", "IPYTHON", "XDG_", "MPLBACKEND", "FASTAI")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(others)} | {"HOME": str(home)}
+    env["JUPYTER_TOKEN"] = token = secrets.token_hex()
+    with (home / "log").open("w") as log:
+        command = ["make", "lab", f"RUN={sys.executable}", "STAMP="]  # what is installed here
+        process = psutil.Popen(command, cwd=home, env=env, stdout=log, stderr=log)
     try:
         # What JupyterLab hands to the browser leads on to the notebook.
-        opened = wait_for(lambda: [*folder.glob("RUNTIME/*-to-run-*.html")] or process.poll() is not None and "ended")
-        assert process.poll() is None, (folder / "log").read_text(errors="replace")
-        server = json.loads(next(folder.glob("RUNTIME/jpserver-*.json")).read_text())
-        headers = {"Authorization": f"token {server['token']}"}
-        page = browser.new_page(viewport={"width": 1400, "height": 900}, extra_http_headers=headers)
+        opened = wait_for(lambda: [*home.rglob("jpserver-file-to-run-*.html")] or process.poll() is not None and [None])
+        assert opened[0], (home / "log").read_text(errors="replace")
+        allowed = {"Authorization": f"token {token}"}
+        page = browser.new_page(viewport={"width": 1400, "height": 900}, extra_http_headers=allowed)
         page.set_default_timeout(START * 1000)
         page.on("dialog", lambda dialog: dialog.accept())  # a notebook that is left may have changed
         page.goto(opened[0].as_uri())
-        yield Lab(folder / "nbs", server["url"], page)
+        page.wait_for_url("**/lab/tree/index.ipynb*")
+        page.wait_for_selector(f"{PANEL} .jp-MarkdownCell h1")
+        yield page, home / "nbs"
     finally:
         for child in [*process.children(recursive=True), process]:
             child.kill()
         process.wait()
 
 
-def test_make_lab_opens_the_front_page(jupyterlab):
-    jupyterlab.page.wait_for_url("**/lab/tree/index.ipynb*")
-    jupyterlab.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-MarkdownCell h1")
-
-
 @pytest.mark.parametrize("name", [name if name in ("index", "05_feature_maps") else slow(name) for name in NAMES])
 def test_jupyterlab(jupyterlab, name):
-    assert list(jupyterlab.problems(f"{name}.ipynb")) == []
+    assert list(lab_problems(*jupyterlab, f"{name}.ipynb")) == []
 
 
 def test_what_fails_in_jupyterlab_is_found(jupyterlab):
-    other = write_notebook(jupyterlab.nbs / "x_other.ipynb", "1")
+    page, nbs = jupyterlab
+    other = write_notebook(nbs / "x_other.ipynb", "1")
     write = f"text = open({other.name!r}).read().replace('Sample', 'Changed')\nopen({other.name!r}, 'w').write(text)"
     show = "from IPython.display import HTML, Javascript\nHTML('<table></table>' + '<progress></progress>' * 2)"
     hide = "Javascript(\"document.querySelectorAll('.jp-OutputArea-output table').forEach(e => e.remove())\")"
-    bad = write_notebook(jupyterlab.nbs / "x_bad.ipynb", write, show, hide, "1/0", "2")
+    bad = write_notebook(nbs / "x_bad.ipynb", write, show, hide, "1/0", "2")
     nb = read(bad)
     nb.cells[1].outputs = [shown("", "image/png"), shown("<table>")]
     nbformat.write(nb, bad)
-    found = list(jupyterlab.problems(bad.name))
+    found = list(lab_problems(page, nbs, bad.name))
     other.unlink(), bad.unlink()
     assert found == [
         "cell 2 (text = open('x_other.ipynb').read().replace('Sample', 'Changed')): 0 pictures, stored 1",
@@ -262,16 +243,13 @@ def working_tree(shared, tmp_path, monkeypatch):
     "Git fetches the working tree for the address of the repository, and Jupyter finds the host's kernel"
 
     def make(folder):
-        copy_source(folder / "tree")
-        (folder / "config").write_text(
-            f'[url "{(folder / "tree").as_uri()}"]\n\tinsteadOf = {get_config(ROOT).git_url}\n'
-            "[user]\n\tname = check\n\temail = check@localhost\n[safe]\n\tdirectory = *\n"
-        )
-        env = {**os.environ, "GIT_CONFIG_GLOBAL": str(folder / "config")}
-        for command in ("init -q", "add --all", "commit -q --no-verify -m tree"):
-            subprocess.run(["git", "-C", folder / "tree", *command.split()], check=True, env=env)
+        copy_source(folder)
+        for command in ("init -q", "add --all", "-c user.name=a -c user.email=a commit -q --no-verify -m tree"):
+            subprocess.run(["git", "-C", folder, *command.split()], check=True)
 
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(shared("repository", make) / "config"))
+    instead = {"KEY_0": f"url.{shared('repository', make).as_uri()}.insteadOf", "VALUE_0": get_config(ROOT).git_url}
+    for name, value in {"COUNT": "1", **instead}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "host"))
 
 
