@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch; two workers on a thread each are faster than one on two
@@ -74,6 +75,18 @@ def shared(tmp_path_factory):
         return base / name
 
     return once
+
+
+@pytest.fixture(scope="session")
+def repository(shared):
+    "A git repository of the working tree, without what is built from it"
+
+    def make(folder):
+        copy_source(folder)
+        for command in ("init -q", "add --all", "-c user.name=a -c user.email=a commit -q --no-verify -m tree"):
+            subprocess.run(["git", "-C", folder, *command.split()], check=True)
+
+    return shared("repository", make)
 
 
 @pytest.fixture(scope="session")

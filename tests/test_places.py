@@ -24,7 +24,7 @@ from nbclient.exceptions import CellExecutionError
 from nbdev.config import get_config
 from packaging.requirements import Requirement
 
-from conftest import copy_source, shown, slow, write_notebook
+from conftest import shown, slow, write_notebook
 from run import NBS, ROOT, cell_name, in_order, read, tidy_outputs
 
 NAMES = [path.stem for path in in_order(NBS)]
@@ -239,16 +239,10 @@ def colab_problems(path, host, *names):
 
 
 @pytest.fixture
-def working_tree(shared, tmp_path, monkeypatch):
+def working_tree(repository, tmp_path, monkeypatch):
     "Git fetches the working tree for the address of the repository, and Jupyter finds the host's kernel"
-
-    def make(folder):
-        copy_source(folder)
-        for command in ("init -q", "add --all", "-c user.name=a -c user.email=a commit -q --no-verify -m tree"):
-            subprocess.run(["git", "-C", folder, *command.split()], check=True)
-
-    instead = {"KEY_0": f"url.{shared('repository', make).as_uri()}.insteadOf", "VALUE_0": get_config(ROOT).git_url}
-    for name, value in {"COUNT": "1", **instead}.items():
+    instead = {"KEY_0": f"url.{repository.as_uri()}.insteadOf", "VALUE_0": get_config(ROOT).git_url, "COUNT": "1"}
+    for name, value in instead.items():
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "host"))
 
