@@ -24,7 +24,7 @@ EDITS = [  # for each selector: the tag's new name if it gets one, and attribute
     ("pre", "", {"tabindex": "0"}),
     ("main", "", {"tabindex": "-1"}),
     # pandas leaves corners empty, and an empty header says nothing.
-    ("th:empty", "td", {"scope": None}),
+    ("th:empty, th.blank", "td", {"scope": None}),
     # Quarto calls a button a menu; the theme's switch does something, and leads nowhere.
     ("button.navbar-toggler", "", {"role": None}),
     ("a.quarto-color-scheme-toggle", "button", {"href": None, "type": "button", "aria-label": "Light or dark"}),
@@ -36,7 +36,7 @@ EDITS = [  # for each selector: the tag's new name if it gets one, and attribute
 REMOTE_IMPORT = re.compile(
     r"""@import\s*(?:url\()?\s*(?:"(?:https?:)?//[^"]*"|'(?:https?:)?//[^']*'|(?:https?:)?//[^)\s]*)[^;]*;"""
 )
-LINK_FROM_HERE = re.compile(r"""((?:href|src)="|:offset" content=")(?:\./)?(?![a-z]+:|[/#?])""")
+LINK_FROM_HERE = re.compile(r"""((?:href|src)="|content="(?=\./"))(?:\./)?(?![a-z]+:|[/#?])""")
 
 
 def page_names(
