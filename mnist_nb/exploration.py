@@ -39,7 +39,9 @@ def pixel_table(
         raise ValueError('image must have the shape [height, width], got '
                          f'{list(values.shape)}: pick one channel first')
     small = {'font-size': '6pt', 'padding': '1px 2px', 'text-align': 'right'}
-    return (pd.DataFrame(values).style.format(fmt).background_gradient(cmap, axis=None)
+    return (pd.DataFrame(values).style.format(fmt)
+            .background_gradient(cmap, axis=None,
+                                 text_color_threshold=.179)  # readable on every grey
             .set_properties(**small).hide(axis='index').hide(axis='columns')
             .set_uuid(name))  # else pandas would make up another name each time
 

@@ -158,8 +158,10 @@ def _link_problems(folder: Path) -> list[str]:
         return []
     here, base = folder.resolve().as_uri(), urlsplit(site_url()).path
     command = [lychee, "--offline", "--include-fragments", "--no-progress", "--root-dir", str(folder.resolve())]
-    command += ["--format", "json", "--remap", f"{here}{base}(.*) {here}/$1", str(folder / "*.html")]
+    command += ["--format", "json", "--remap", f"{re.escape(here + base)}(.*) {here}/$1", str(folder / "*.html")]
     run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    if run.returncode not in (0, 2):  # 2: links are dead
+        raise SiteError(f"lychee could not follow the links: {run.stderr}")
     dead = json.loads(run.stdout)["error_map"]
     return [f"{Path(page).name}: {e['url']}: {e['status']['text']}" for page in sorted(dead) for e in dead[page]]
 

@@ -6,20 +6,13 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-SIZE = (1200, 630)  # what the services that show previews ask for
 PAPER, LINE, INK, SOFT, WARM = "#fcfbf8", "#dedad0", "#24272e", "#5b606b", "#9a4a12"  # as in styles.css
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")  # matplotlib brings DejaVu: the same card on every machine
 
 
-def draw_card(
-    title: str,  # the page's title
-    description: str,  # its summary
-    site: str,  # the site's title
-    thumbnail: Path,  # a picture of it
-    to: Path,  # the PNG file to write
-) -> None:
-    "Draw a page's preview card."
-    image = Image.new("RGB", SIZE, PAPER)
+def draw_card(title: str, description: str, site: str, thumbnail: Path, to: Path) -> None:
+    "Draw a page's preview card from its title, its summary, the site's title and a picture, as a PNG file."
+    image = Image.new("RGB", (1200, 630), PAPER)  # what the services that show previews ask for
     draw = ImageDraw.Draw(image)
     draw.rectangle((72, 84, 168, 92), fill=WARM)
     y = 116

@@ -224,37 +224,14 @@ class show_text(Processor):
 
 # ---------------------------------------------------------------- outputs
 
-STYLE_RULE = re.compile(r"\{([^{}]*)\}")
-TEXT_COLOUR = re.compile(r"(?<![\w-])color:[^;]*;?")
-HEX_BACKGROUND = re.compile(r"background-color:\s*#([0-9a-fA-F]{6})")
-
-
-def readable_colours(
-    css: str,  # the rules of a pandas Styler
-) -> str:  # the same, where each background has the text colour that is read best on it
-    "Write black or white text on each coloured cell: pandas' own choice falls short of WCAG AA on middle greys."
-
-    def recolour(m: re.Match) -> str:
-        if not (background := HEX_BACKGROUND.search(m[1])):
-            return m[0]
-        rgb = [v / 255 for v in bytes.fromhex(background[1])]
-        rgb = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
-        luminance = 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2]  # as WCAG defines it
-        text = "#000000" if luminance > 0.179 else "#ffffff"  # at 0.179 both are read equally well
-        return f"{{{TEXT_COLOUR.sub('', m[1]).strip().rstrip(';')}; color: {text};}}"
-
-    return STYLE_RULE.sub(recolour, css)
-
 
 def tidy_html(
     markup: str,  # the HTML of an output
 ) -> str:  # the same, fit for the site
     "Leave the look of tables to the stylesheet, keep a Styler's colours, and drop stray styles and scripts."
-    soup = BeautifulSoup(markup, "html.parser")
+    soup = BeautifulSoup(markup.replace("#f1f1f1", "#ffffff"), "html.parser")  # the Styler's white is dim
     for tag in soup(["script", "progress", *([] if soup.find("table", id=re.compile("^T_")) else ["style"])]):
         tag.decompose()
-    for style in soup("style"):
-        style.string = readable_colours(style.string or "")
     for tag in [part for table in soup("table") for part in (table, *table(True))]:
         for name in ("border", "style", "align", "valign"):
             tag.attrs.pop(name, None)
