@@ -26,8 +26,9 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("The course needs Python 3.10 or newer, and $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	@if [ "$(TORCH)" = cpu ] && [ "$$(uname -s)" = Linux ]; then \
-		$(RUN) -m pip install --retries 1 --timeout 20 --index-url $(WHEELS) torch torchvision || \
-		echo "PyTorch's CPU build cannot be had from $(WHEELS): its build for GPUs is installed, with 5 GB of CUDA." >&2; fi
+		{ $(RUN) -m pip install --retries 1 --timeout 20 --index-url $(WHEELS) torch torchvision && \
+		$(RUN) -c 'from importlib.metadata import version; raise SystemExit("+cpu" not in version("torch"))'; } || \
+		echo "PyTorch's CPU build cannot be had from $(WHEELS): pip takes what it finds, which may bring 5 GB of CUDA." >&2; fi
 	$(RUN) -m pip install -e '.[dev]'
 	@if [ -d .git ]; then export HOME="$$PWD/$(VENV)" USERPROFILE="$$PWD/$(VENV)"; $(INSTALL_HOOKS) >/dev/null || \
 		echo "nbdev's hooks for git were not installed; make hooks tries again." >&2; fi
