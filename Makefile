@@ -43,7 +43,7 @@ course: $(STAMP) ## run every notebook on copies, then build the site from them 
 
 execute: $(STAMP) ## run every notebook and store its outputs in nbs/ (one only: NB=03_cnn)
 	$(RUN) tools/run.py execute $(NB)
-	$(RUN) -m pytest -q -n 0 tests/test_notebooks.py -k test_stored
+	$(RUN) -m pytest -q -n 0 tests/test_notebooks.py -k "test_stored$(if $(NB), and ($(shell echo $(NB) | sed 's/ / or /g')))"
 
 test: $(STAMP) ## check all but what takes long: notebooks, library, site, wheel, workflows, style
 	@$(RUN) -m pytest

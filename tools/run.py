@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NBS, COURSE = ROOT / "nbs", ROOT / "_course" / "nbs"
 BEFORE = COURSE.with_name("before")  # the notebooks as they were when they were copied
 # Started first, so that both kernels are busy to the end.
-LONGEST = ("06_speed", "07_breaking_it", "03_cnn", "09_results")
+LONGEST = ("06_speed", "07_breaking_it", "09_results", "03_cnn", "08_your_digit", "05_feature_maps")
 CELL_TIMEOUT = 3600  # seconds; training takes minutes on a slow machine, and only a hang takes an hour
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
