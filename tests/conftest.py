@@ -16,13 +16,8 @@ from run import ROOT
 NOT_SOURCE = (".git", ".venv", "_docs*", "_proc", "_course", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
-FIRST = (
-    "test_pages",
-    "test_places",
-    "test_notebooks.py::test_runs",
-    "test_bench",
-    "test_package",
-)  # what takes longest
+# What takes longest
+FIRST = ("test_pages", "test_places", "test_notebooks.py::test_runs", "test_bench", "test_package")
 
 
 @pytest.hookimpl(trylast=True)
@@ -95,9 +90,7 @@ def chromium(playwright):
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
     found = os.environ.get("CHROME_PATH") or next(filter(None, map(shutil.which, names)), None)
     if not Path(found := found or playwright.chromium.executable_path).is_file():
-        pytest.skip(
-            "Chromium is missing: apt-get install chromium (Debian), or playwright install --with-deps chromium"
-        )
+        pytest.skip("Chromium is missing: apt-get install chromium (Debian), or python -m playwright install chromium")
     return found
 
 

@@ -98,7 +98,7 @@ def lab_problems(page, nbs, name):
     page.wait_for_function(f"{PROMPTS}.some(text => /[*0-9]/.test(text))")
     page.wait_for_function(f"!{PROMPTS}.some(text => text.includes('*'))", timeout=HOUR * 1000)
     before = path.stat().st_mtime_ns
-    page.keyboard.press("Control+S")
+    page.keyboard.press("ControlOrMeta+S")
     wait_for(lambda: path.stat().st_mtime_ns > before and path.read_bytes().endswith(b"}\n"))
     ran = read(path)
     yield from run_problems(ran, stored[path])
@@ -217,7 +217,7 @@ def colab_problems(path, host, *names):
     python = make_host(host, names)
     hidden = ("PYTHONPATH", "PYTHONHOME", "MPLBACKEND", "VIRTUAL_ENV")
     env = {key: value for key, value in os.environ.items() if key not in hidden} | {"FASTAI_HOME": "fastai"}
-    env["PATH"] = f"{Path(python).parent}{os.pathsep}{env['PATH']}"
+    env |= {"IPYTHONDIR": "ipython", "PATH": f"{Path(python).parent}{os.pathsep}{env['PATH']}"}
 
     def pip(*arguments):
         return subprocess.run([python, "-m", "pip", *arguments], stdout=subprocess.PIPE, text=True, env=env).stdout

@@ -35,12 +35,10 @@ BEFORE = COURSE.with_name("before")  # the notebooks as they were when they were
 # Started first, so that both kernels are busy to the end.
 LONGEST = ("06_speed", "07_breaking_it", "09_results", "03_cnn", "08_your_digit", "05_feature_maps")
 CELL_TIMEOUT = 3600  # seconds; training takes minutes on a slow machine, and only a hang takes an hour
-ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",  # two notebooks at once on a thread each are faster than one after the other on two
-    # fastai 2.8 still calls torch.jit.script; torch's warning about it tells a reader nothing.
-    "PYTHONWARNINGS": "ignore:`torch.jit.script` is deprecated:FutureWarning",
-}
+# Two notebooks at once on a thread each are faster than one after the other on two. fastai 2.8 still calls
+# torch.jit.script, and torch's warning about it tells a reader nothing.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT["PYTHONWARNINGS"] = "ignore:`torch.jit.script` is deprecated:FutureWarning"
 # The cell that lets a notebook run where the library is missing, as in Colab; pyproject.toml says where it is.
 INSTALL = f"""#| hide
 # Where the library is missing, as in Colab, install it; what is there stays as it is.
@@ -83,8 +81,7 @@ def write_install_cell(path):
 
 def fingerprint(nb, positions):
     "Hash of what tells `nb`, run whole and in order, from one that was edited or partly run since: counts are cleaned"
-    cells = [nb.cells[i] for i in positions]
-    facts = [(cell.source, [output.output_type for output in cell.outputs]) for cell in cells]
+    facts = [(nb.cells[i].source, [output.output_type for output in nb.cells[i].outputs]) for i in positions]
     return hashlib.sha256(str(facts).encode()).hexdigest()[:16]
 
 
