@@ -1,18 +1,17 @@
 "The stored results: they add up, the cheap methods repeat them exactly, and new seeds land where they should."
 
 import json
-from functools import partial
 
 import numpy as np
 import pytest
 
+from conftest import slow
 from mnist_nb import results
 from mnist_nb.cnn import load_card, load_cnn, predict_probs
 from mnist_nb.data import load_mnist
 
 IMAGES, LABELS = load_mnist("test")
 STORED = results.load_results()
-slow = partial(pytest.param, marks=pytest.mark.slow)
 
 
 def test_results_are_the_stored_runs_summed_up(monkeypatch):

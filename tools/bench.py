@@ -16,6 +16,7 @@ import argparse
 import json
 import platform
 import time
+from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -26,17 +27,15 @@ import numpy as np
 import torch
 from scipy import stats
 from torch import nn
-from torch.nn import functional as F
 
 from mnist_nb import cnn
 from mnist_nb.cnn import MnistCNN, adam, as_batch, memory_dataloaders, predict_probs
-from mnist_nb.data import holdout_split, load_mnist, prepare_fastai_folders, whole_file
+from mnist_nb.data import holdout_split, load_mnist, prepare_fastai_folders
+from mnist_nb.results import write_results
 from mnist_nb.settings import Settings
 from mnist_nb.speed import ACCURATE, FAST, FURTHER, LONGER, ONE_EPOCH, Recipe, bfloat16_autocast, train_recipe
 
 OUT = Path(__file__).resolve().parents[1] / "mnist_nb" / "assets" / "benchmarks" / "speed.json"
-
-# Who takes part is a function from a seed and a limit to the seconds of training and the number of correct answers.
 
 
 def count_correct(model, limit, prepare=as_batch):
@@ -50,7 +49,7 @@ def epoch(model, optimiser, x, y, batch_size, after_step=lambda: None):
     start = time.perf_counter()
     for batch in torch.randperm(len(x)).split(batch_size):
         optimiser.zero_grad()
-        F.cross_entropy(model(x[batch]), y[batch]).backward()
+        nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
         optimiser.step()
         after_step()
     return time.perf_counter() - start
@@ -72,12 +71,11 @@ def example(seed, limit):
     )
     optimiser = torch.optim.Adadelta(model.parameters(), lr=1.0)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=1, gamma=0.7)
-    seconds, correct, wanted = 0.0, 0, 0.99 * (limit or 10_000)
+    seconds = 0.0
     for _ in range(14 if limit is None else 1):
         seconds += epoch(model, optimiser, x, y, 64)
         schedule.step()
-        correct = count_correct(model, limit)
-        if correct >= wanted:
+        if (correct := count_correct(model, limit)) >= 9_900:
             break
     return seconds, correct
 
@@ -91,35 +89,27 @@ def published(seed, limit):
         *(nn.Flatten(), nn.Linear(800, 256), nn.ReLU(), nn.Linear(256, 10)),
     )
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9))
-    steps = -(-len(x) // 256)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps + 1, cycle_momentum=False)
+    steps = -(-len(x) // 256) + 1
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps, cycle_momentum=False)
     return epoch(model, optimiser, x, y, 256, schedule.step), count_correct(model, limit)
 
 
-def ours(recipe, precision=nullcontext):
-    "Run a recipe of ours. Its answers are float32, however it was trained"
-
-    def run(seed, limit):
-        small = recipe if limit is None else replace(recipe, seen=min(recipe.seen, limit))
-        with precision():
-            trained = train_recipe(small, seed)
-        return trained.seconds, count_correct(trained.model, limit, trained.prepare)
-
-    return run
+def ours(recipe, seed, limit, precision=nullcontext):
+    "A recipe of ours. Its answers are float32, however it was trained"
+    with precision():
+        trained = train_recipe(replace(recipe, seen=min(recipe.seen, limit or recipe.seen)), seed)
+    return trained.seconds, count_correct(trained.model, limit, trained.prepare)
 
 
 def from_files(batch_size, limit, tutorial=False):
     "`DataLoaders` over PNG files: the 50,000 that are not held out and those held out, or 60,000 and the test images"
     [path] = prepare_fastai_folders(("mnist_png",))
-
-    def pick(folder):
-        files = fastai.get_image_files(path / folder).sorted()
-        return files if limit is None else files[:: len(files) // limit][:limit]
-
     folders = ("training", "testing") if tutorial else ("training",)
+    files = [fastai.get_image_files(path / folder).sorted() for folder in folders]
+    few = files if limit is None else [part[:: len(part) // limit][:limit] for part in files]
     block = fastai.DataBlock(
         blocks=(fastai.ImageBlock(cls=fastai.PILImageBW), fastai.CategoryBlock),
-        get_items=lambda _: fastai.L(pick(folder) for folder in folders).concat(),
+        get_items=lambda _: fastai.L(few).concat(),
         splitter=fastai.GrandparentSplitter("training", "testing") if tutorial else cnn.holdout_splitter(),
         get_y=fastai.parent_label,
         batch_tfms=fastai.Normalize() if tutorial else fastai.Normalize.from_stats([cnn.MEAN], [cnn.STD]),
@@ -129,12 +119,9 @@ def from_files(batch_size, limit, tutorial=False):
 
 def from_memory(batch_size, limit, tutorial=False):
     "The same images from memory"
-    settings = Settings(device="cpu", batch_size=batch_size)
-    dls = memory_dataloaders(settings, n_valid=0 if tutorial else 10_000, n_train=limit)
-    if not tutorial:
-        return dls
+    dls = memory_dataloaders(Settings(device="cpu", batch_size=batch_size), 0 if tutorial else 10_000, limit)
     test = cnn.as_rows(*(a[:limit] for a in load_mnist("test")))
-    return fastai.DataLoaders(dls.train, dls.test_dl(test, with_labels=True))
+    return fastai.DataLoaders(dls.train, dls.test_dl(test, with_labels=True)) if tutorial else dls
 
 
 def fit(dls, model, how, **kwargs):
@@ -154,24 +141,13 @@ def tutorial(seed, limit):
     return seconds, round(learn.recorder.values[-1][-1] * len(dls.valid_ds))
 
 
-class TrainOnly(fastai.Callback):
-    "Leave out the validation"
-
-    def before_validate(self):
-        raise fastai.CancelValidException
-
-
-def learner(source):
+def learner(source, seed, limit):
     "One epoch through `Learner`, with the optimiser of the bare loop that is the next step: a step changes one thing"
-    opt_func = partial(fastai.OptimWrapper, opt=torch.optim.Adam, foreach=True)
-
-    def run(seed, limit):
-        torch.manual_seed(seed)
-        model = MnistCNN()
-        one_cycle = dict(how=lambda learn: learn.fit_one_cycle(1, 0.005), opt_func=opt_func, cbs=TrainOnly())
-        return fit(source(64, limit), model, **one_cycle)[0], count_correct(model, limit)
-
-    return run
+    torch.manual_seed(seed)
+    model, opt_func = MnistCNN(), partial(fastai.OptimWrapper, opt=torch.optim.Adam, foreach=True)
+    dls = fastai.DataLoaders(source(64, limit).train, [])  # nothing to validate on
+    seconds, _ = fit(dls, model, lambda learn: learn.fit_one_cycle(1, 0.005), opt_func=opt_func)
+    return seconds, count_correct(model, limit)
 
 
 SHORT = replace(ACCURATE, seen=ACCURATE.seen // 3)
@@ -180,63 +156,59 @@ USUAL = dict(betas=(0.9, 0.999), label_smoothing=0.0, pool_first=False, warm_up=
 PLAIN = Recipe(50_000, batch_size=64, learning_rate=0.005, channels_last=False, **USUAL)
 LARGER = replace(PLAIN, batch_size=128, learning_rate=0.01)
 RACE = {"ours, 99.0%": FAST, "ours, one epoch": ONE_EPOCH, "ours, four epochs": LONGER, "published": published}
-NEXT = {"ours, 99.0%": FAST, "ours, 99.3%": FURTHER, "published": published}
-BITS = {
-    "ours, 99.0%": FAST,
-    "ours, 99.0%, bfloat16": ours(FAST, bfloat16_autocast),
-    "ours, one epoch": ONE_EPOCH,
-    "ours, one epoch, bfloat16": ours(ONE_EPOCH, bfloat16_autocast),
+TABLES = {  # who takes turns: a recipe, or a function (seed, limit) -> (seconds of training, correct answers)
+    "race": {**RACE, "example": example, "tutorial": tutorial},
+    "next": {"ours, 99.0%": FAST, "ours, 99.3%": FURTHER, "published": published},
+    "bits": {
+        "ours, 99.0%": FAST,
+        "ours, 99.0%, bfloat16": partial(ours, FAST, precision=bfloat16_autocast),
+        "ours, one epoch": ONE_EPOCH,
+        "ours, one epoch, bfloat16": partial(ours, ONE_EPOCH, precision=bfloat16_autocast),
+    },
+    "steps": {
+        "files, Learner": partial(learner, from_files),
+        "memory, Learner": partial(learner, from_memory),
+        "a bare loop": PLAIN,
+        "batches of 128": LARGER,
+        "channels last": replace(LARGER, channels_last=True),
+        "cut to 24×24": replace(LARGER, channels_last=True, crop=2),
+        "smoothing, betas, shape": ONE_EPOCH,
+        "34,000 images": FAST,
+    },
+    "ablation": {
+        "one epoch": ONE_EPOCH,
+        "without the crop": replace(ONE_EPOCH, crop=0),
+        "ReLU before max-pool": replace(ONE_EPOCH, pool_first=False),
+        "channels first": replace(ONE_EPOCH, channels_last=False),
+        "no label smoothing": replace(ONE_EPOCH, label_smoothing=0.0),
+        "Adam's usual betas": replace(ONE_EPOCH, betas=(0.9, 0.999)),
+        "rate along a cosine": replace(ONE_EPOCH, shape="cos", warm_up=0.25),
+        "batch 64, rate halved": replace(ONE_EPOCH, batch_size=64, learning_rate=ONE_EPOCH.learning_rate / 2),
+        "four epochs, not distorted": replace(LONGER, affine=False),
+    },
+    "ingredients": {
+        "a third of the accurate recipe": SHORT,
+        "not distorted": replace(SHORT, affine=False),
+        "no label smoothing": replace(SHORT, label_smoothing=0.0),
+        "peak and betas of the fast recipes": replace(SHORT, learning_rate=0.01, betas=(0.7, 0.9)),
+    },
+    # The recipe itself was run at full length when the shipped weights were made.
+    "full": {"eighteen epochs, not distorted": replace(ACCURATE, affine=False)},
 }
-STEPS = {
-    "files, Learner": learner(from_files),
-    "memory, Learner": learner(from_memory),
-    "a bare loop": PLAIN,
-    "batches of 128": LARGER,
-    "channels last": replace(LARGER, channels_last=True),
-    "cut to 24×24": replace(LARGER, channels_last=True, crop=2),
-    "smoothing, betas, shape": ONE_EPOCH,
-    "34,000 images": FAST,
-}
-ABLATION = {
-    "one epoch": ONE_EPOCH,
-    "without the crop": replace(ONE_EPOCH, crop=0),
-    "ReLU before max-pool": replace(ONE_EPOCH, pool_first=False),
-    "channels first": replace(ONE_EPOCH, channels_last=False),
-    "no label smoothing": replace(ONE_EPOCH, label_smoothing=0.0),
-    "Adam's usual betas": replace(ONE_EPOCH, betas=(0.9, 0.999)),
-    "rate along a cosine": replace(ONE_EPOCH, shape="cos", warm_up=0.25),
-    "batch 64, rate halved": replace(ONE_EPOCH, batch_size=64, learning_rate=ONE_EPOCH.learning_rate / 2),
-    "four epochs, not distorted": replace(LONGER, affine=False),
-}
-INGREDIENTS = {
-    "a third of the accurate recipe": SHORT,
-    "not distorted": replace(SHORT, affine=False),
-    "no label smoothing": replace(SHORT, label_smoothing=0.0),
-    "peak and betas of the fast recipes": replace(SHORT, learning_rate=0.01, betas=(0.7, 0.9)),
-}
-# The recipe itself was run at full length when the shipped weights were made.
-FULL = {"eighteen epochs, not distorted": replace(ACCURATE, affine=False)}
-TABLES = {  # seeds, who takes turns
-    "race": (10, {**RACE, "example": example, "tutorial": tutorial}),
-    "next": (10, NEXT),
-    "bits": (10, BITS),
-    "steps": (3, STEPS),
-    "ablation": (5, ABLATION),
-    "ingredients": (3, INGREDIENTS),
-    "full": (3, FULL),
-}
+SEEDS = dict(race=10, next=10, bits=10, steps=3, ablation=5, ingredients=3, full=3)
 FEWER = {"ours, four epochs": 5, "four epochs, not distorted": 3, "example": 2, "tutorial": 2}  # seeds of the slow ones
 
 
 def take_turns(part, limit):
     "Run everybody with seed 0, then everybody with seed 1, and so on"
-    seeds, contestants = TABLES[part]
+    seeds = SEEDS[part] if limit is None else 1
     train_recipe(Recipe(seen=limit or 12_800))  # not timed: whatever trains first in a process takes longer
-    runs = {name: [] for name in contestants}
-    for seed in range(seeds if limit is None else 1):
-        for name, run in contestants.items():
+    runs = {name: [] for name in TABLES[part]}
+    for seed in range(seeds):
+        for name, contestant in TABLES[part].items():
             if seed < FEWER.get(name, seeds):
-                seconds, correct = (ours(run) if isinstance(run, Recipe) else run)(seed, limit)
+                run = partial(ours, contestant) if isinstance(contestant, Recipe) else contestant
+                seconds, correct = run(seed, limit)
                 print(f"seed {seed}  {name:24} {seconds:6.1f} s  {correct:,} correct", flush=True)
                 runs[name].append((seconds, correct))
     table = {name: summary(results, limit or 10_000) for name, results in runs.items()}
@@ -249,17 +221,14 @@ def take_turns(part, limit):
 def summary(results, n):
     "Median seconds, mean accuracy and the mean's 95% interval over seeds (Student's t)"
     seconds, correct = zip(*results, strict=True)
-    accuracy, half = np.array(correct) / n, 0.0
-    if len(accuracy) > 1:
-        half = stats.t.ppf(0.975, len(accuracy) - 1) * accuracy.std(ddof=1) / len(accuracy) ** 0.5
-    ends = accuracy.mean() - half, accuracy.mean() + half
-    times = dict(seeds=len(correct), seconds=[round(s, 2) for s in seconds], correct=correct, images=n)
-    median, mean = round(float(np.median(seconds)), 2), round(float(accuracy.mean()), 5)
-    return times | dict(median_seconds=median, mean_accuracy=mean, interval=[round(float(x), 5) for x in ends])
+    accuracy = np.array(correct) / n
+    half = stats.t.ppf(0.975, len(accuracy) - 1) * stats.sem(accuracy) if len(accuracy) > 1 else 0.0
+    mean, low, high = (round(float(accuracy.mean() + x), 5) for x in (0, -half, half))
+    runs = dict(seeds=len(correct), seconds=[round(s, 2) for s in seconds], correct=correct, images=n)
+    return runs | dict(median_seconds=round(float(np.median(seconds)), 2), mean_accuracy=mean, interval=[low, high])
 
 
-LARGE = "batches of 128, channels last"
-WAYS = {"batches of 64": (64, torch.contiguous_format), LARGE: (128, torch.channels_last)}
+WAYS = {"batches of 64": (64, torch.contiguous_format), "batches of 128, channels last": (128, torch.channels_last)}
 
 
 def loader_ratios(limit):
@@ -268,30 +237,29 @@ def loader_ratios(limit):
     the course, and the 60,000 of the tutorial with its optimiser."""
     part, turns = (25_000, 20) if limit is None else (limit, 2)
     x, y = in_memory(part, holdout_split()[0])
-    plain, last = torch.contiguous_format, torch.channels_last
     few = {size: memory_dataloaders(Settings(device="cpu", batch_size=size), 0, part) for size, _ in WAYS.values()}
-    # What serves a whole epoch, the memory layout of the network, the optimiser and the precision.
+    # What serves a whole epoch, the memory layout of the network and the optimiser.
     epochs = {
-        **{f"memory, {key}": (from_memory(size, limit), way, adam) for key, (size, way) in WAYS.items()},
-        **{f"files, {key}": (from_files(size, limit), way, adam) for key, (size, way) in WAYS.items()},
-        "the tutorial's 60,000 files": (from_files(64, limit, tutorial=True), plain, fastai.Adam),
-        "the same 60,000 from memory": (from_memory(128, limit, tutorial=True), last, adam),
+        **{f"memory, {key}": (from_memory(size, limit), layout, adam) for key, (size, layout) in WAYS.items()},
+        **{f"files, {key}": (from_files(size, limit), layout, adam) for key, (size, layout) in WAYS.items()},
+        "the tutorial's 60,000 files": (from_files(64, limit, tutorial=True), torch.contiguous_format, fastai.Adam),
+        "the same 60,000 from memory": (from_memory(128, limit, tutorial=True), torch.channels_last, adam),
     }
-    halved = ("the same 60,000 from memory", f"memory, {LARGE}", f"files, {LARGE}")
-    epochs |= {f"{way}, bfloat16": (*epochs[way], bfloat16_autocast) for way in halved}
+    # Channels last: once more in mixed precision
+    epochs |= {f"{way}, bfloat16": (*s, bfloat16_autocast) for way, s in epochs.items() if s[1] is torch.channels_last}
 
     def learn(dls, layout, opt_func, precision=nullcontext):
         with precision():
             model = MnistCNN().to(memory_format=layout)
             return fit(dls, model, lambda learn: learn.fit(1, 0.001), opt_func=opt_func)[0]
 
-    short, whole = {}, {way: [] for way in epochs}
+    short, whole = defaultdict(list), defaultdict(list)
     for _ in range(turns):
         for key, (size, layout) in WAYS.items():
             model = MnistCNN().to(memory_format=layout)
-            bare = epoch(model, torch.optim.Adam(model.parameters(), 1e-3, fused=True), x, y, size)
-            short.setdefault(f"bare, {key}", []).append(bare)
-            short.setdefault(f"Learner, {key}", []).append(learn(few[size], layout, adam))
+            optimiser = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+            short[f"bare, {key}"].append(epoch(model, optimiser, x, y, size))
+            short[f"Learner, {key}"].append(learn(few[size], layout, adam))
     for _ in range(min(turns, 3)):
         for way, setting in epochs.items():
             whole[way].append(learn(*setting))
@@ -318,8 +286,7 @@ def main():
         result.setdefault("machine", {})[part] = here
         result[part] = take_turns(part, args.limit) if part in TABLES else loader_ratios(args.limit)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(args.out) as whole:
-        whole.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_results(result, args.out)
 
 
 if __name__ == "__main__":

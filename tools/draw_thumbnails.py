@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from mnist_nb.baseline import TemplateClassifier, as_vectors, mean_images
 from mnist_nb.breaking_it import DISTORTIONS
 from mnist_nb.cnn import layer_table, load_cnn
-from mnist_nb.data import load_mnist, select_digits
+from mnist_nb.data import load_mnist
 from mnist_nb.evaluation import confusion_table
 from mnist_nb.exploration import use_course_style
 from mnist_nb.results import load_results
@@ -17,14 +17,8 @@ from mnist_nb.speed import load_benchmark
 from mnist_nb.your_digit import prepare_digit, simulate_photo
 
 FOLDER = Path(__file__).parent.parent / "nbs" / "images"
-SIZE, DPI = (2.0, 1.2), 160  # inches, dots an inch
 OURS, OTHERS = "C1", "C0"
 IMAGES, LABELS = load_mnist()
-
-
-def digit(d, i=0):
-    "The training image number `i` of the digit `d`"
-    return select_digits(IMAGES, LABELS, (d,))[0][i]
 
 
 def mosaic(images, ncols, gap=2, fill=0.0):
@@ -35,7 +29,7 @@ def mosaic(images, ncols, gap=2, fill=0.0):
 
 
 def exploration(ax):
-    values = digit(7)[6:18, 5:25]
+    values = IMAGES[LABELS == 7][0, 6:18, 5:25]
     ax.imshow(values, cmap="Greys", vmax=430, aspect="auto")  # so light that the numbers can be read
     for (r, c), v in np.ndenumerate(values):
         ax.text(c, r, v, ha="center", va="center", fontsize=3.2, color="black")
@@ -45,10 +39,8 @@ def cnn(ax):
     shapes = [(1, 28, 28), *[s for s in layer_table(load_cnn())["output shape"] if len(s) == 3]]
     left = 0
     for i, (depth, height, _) in enumerate([shapes[0], *shapes[3::3], (128, 1, 1), (10, 1, 1)]):
-        width, tall = 4 + depth / 12, 10 + height * 2
-        ax.add_patch(
-            Rectangle((left, -tall / 2), width, tall, color="gray" if i == 0 else "C0" if height > 1 else "C1")
-        )
+        width, tall, colour = 4 + depth / 12, 10 + height * 2, "gray" if i == 0 else "C0" if height > 1 else "C1"
+        ax.add_patch(Rectangle((left, -tall / 2), width, tall, color=colour))
         left += width + 6
     ax.set(xlim=(-6, left), ylim=(-42, 42))
 
@@ -75,20 +67,20 @@ def speed(ax):
 def breaking_it(ax):
     levels = dict(shift=[4], rotate=[30, 60], scale=[0.5, 1.6], stroke_width=[-1, 3], noise=[80, 120], blur=[1, 2])
     levels |= dict(invert=[0.2, 1], occlude=[8, 10])
-    ax.imshow(mosaic(np.stack([DISTORTIONS[n][0](digit(4, 2)[None], v)[0] for n in levels for v in levels[n]]), 5))
+    four = IMAGES[LABELS == 4][2:3]
+    ax.imshow(mosaic(np.concatenate([DISTORTIONS[n][0](four, v) for n in levels for v in levels[n]]), 5))
 
 
 def your_digit(ax):
-    photo = prepare_digit(simulate_photo(digit(2, 1), np.random.default_rng(9), side=336))
+    photo = prepare_digit(simulate_photo(IMAGES[LABELS == 2][1], np.random.default_rng(9), side=336))
     ax.imshow(np.hstack([photo.sheet, np.full((336, 24), np.nan), np.kron(photo.image, np.ones((12, 12)))]))
 
 
 def results(ax):
     for row, m in enumerate(sorted(load_results()["methods"].values(), key=lambda m: m["accuracy"])):
-        *ends, middle = (100 * (1 - x) for x in (*m["interval"], m["accuracy"]))
+        errors = [100 * (1 - x) for x in sorted([*m["interval"], m["accuracy"]])]
         colour = OURS if "CNN" in m["title"] or "vote" in m["title"] else OTHERS
-        ax.plot(ends, [-row, -row], color=colour, lw=2)
-        ax.plot(middle, -row, "o", color=colour, ms=5)
+        ax.plot(errors, [-row] * 3, "o-", color=colour, lw=2, ms=5, markevery=[1])
     ax.set(xscale="log", xlim=(0.2, 60), ylim=(-15, 1))
 
 
@@ -103,8 +95,8 @@ DRAW = {
 if __name__ == "__main__":
     use_course_style()
     for name, draw in DRAW.items():
-        fig = Figure(figsize=SIZE, layout="none")
+        fig = Figure(figsize=(2.0, 1.2), layout="none")
         ax = fig.add_axes((0, 0, 1, 1))
         ax.axis("off")
         draw(ax)
-        fig.savefig(FOLDER / f"{name}.png", dpi=DPI)
+        fig.savefig(FOLDER / f"{name}.png", dpi=160)

@@ -20,17 +20,16 @@ ASSETS = Path(__file__).resolve().parents[1] / "mnist_nb" / "assets"
 SHIPPED = "cnn_accurate"
 
 
-def score(correct, n=10_000):
-    "One run on one set of images, with its 95% Wilson interval"
-    interval = [round(x, 4) for x in accuracy_interval(correct, n)]
-    return dict(correct=correct, images=n, accuracy=correct / n, interval=interval)
+def score(correct):
+    "One run on 10,000 images, with its 95% Wilson interval"
+    interval = [round(x, 4) for x in accuracy_interval(correct, 10_000)]
+    return dict(correct=correct, images=10_000, accuracy=correct / 10_000, interval=interval)
 
 
-def spread(correct, n=10_000):
-    "Several runs on one set of images: where 95% of further runs are expected (Student's t, normal scores)"
-    acc = np.array(correct) / n
-    low, high = prediction_interval(acc)
-    interval = [round(low, 5), round(min(1, high), 5)]
+def spread(correct):
+    "Several runs on 10,000 images: where 95% of further runs are expected (Student's t, normal scores)"
+    acc = np.array(correct) / 10_000
+    interval = [round(min(1, end), 5) for end in prediction_interval(acc)]
     return dict(correct=correct, mean=round(acc.mean(), 5), sd=round(acc.std(ddof=1), 5), prediction_interval=interval)
 
 

@@ -19,17 +19,12 @@ from mnist_nb.data import MD5, check_md5, unpack_gz, whole_file
 FOLDER = Path(__file__).parent.parent / "mnist_nb" / "assets" / "mnist"
 
 
-def pack(source, target):
-    "Compress the raw file `source` to `target`, after a check of its published MD5 sum"
-    data = check_md5(source.read_bytes(), source.name)
-    with whole_file(target) as part:
-        part.write_bytes(zopfli.gzip.compress(data, numiterations=3))
-        assert unpack_gz(part) == data
-
-
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     for name in MD5:
-        pack(Path(sys.argv[1]) / name, FOLDER / f"{name}.gz")
-        print(f"{name}.gz: {(FOLDER / f'{name}.gz').stat().st_size:,} bytes")
+        data = check_md5((Path(sys.argv[1]) / name).read_bytes(), name)
+        with whole_file(FOLDER / f"{name}.gz") as part:
+            part.write_bytes(zopfli.gzip.compress(data, numiterations=3))
+            assert unpack_gz(part) == data
+            print(f"{name}.gz: {part.stat().st_size:,} bytes")
