@@ -65,7 +65,7 @@ _MAX_PIXELS = 64_000_000   # what a file may promise: phones go up to 50 million
 _MAX_DECODED = 40_000_000  # what is unpacked at most: 160 MB in RGBA
 _MAX_BYTES = 100_000_000   # what is read from a stream that does not end
 _SIDES = 112, 400   # longer side of a sheet: from four times MNIST's to what is fast
-# Step 2: `tools/try_digits.py --choose` compared .6 to 1 on 1,000 held-out images
+# Step 2: `tools/try_digits.py` compared .6 to 1 on 1,000 held-out images
 _WINDOW = .8        # the median's neighbourhood, as a share of the picture
 _GRID = 24          # points along a side at which the paper is estimated
 # Step 3: kept the parts of one digit together, and digits side by side apart
