@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
@@ -207,13 +208,20 @@ def test_files(site):
     assert file_problems(site) == []
 
 
+def install(command, log):
+    "Let npm install `command`, and write what went wrong into the file `log`"
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True)
+    log.write_text(done.returncode and (done.stderr.strip()[-300:] or "it does not say why") or "")
+
+
 @pytest.mark.parametrize("preset", ["desktop", slow("mobile")])
 @pytest.mark.parametrize("name", [n if n in ("index.html", LONGEST, "reference.html") else slow(n) for n in PAGES])
 def test_lighthouse(chromium, shared, address, tmp_path, record_property, name, preset):
     if not (npx := shutil.which("npx")):
         pytest.skip("npm is missing, which brings Lighthouse: apt-get install npm (Debian), or see nodejs.org")
     command, report = [npx, "--yes", "lighthouse@>=12"], tmp_path / "report.json"
-    shared("lighthouse", lambda folder: subprocess.run([*command, "--version"], check=True))  # npm installs it
+    if failed := shared("lighthouse", partial(install, command)).read_text():
+        pytest.skip(f"npm could not install Lighthouse: {failed}")
     command += [address + name, "--quiet", "--output=json", f"--output-path={report}"]
     command += [f"--chrome-flags=--headless=new {' '.join(FLAGS)}", *["--preset=desktop"] * (preset == "desktop")]
     subprocess.run(command, check=True, env={**os.environ, "CHROME_PATH": chromium})
