@@ -126,6 +126,7 @@ def test_version_and_addresses_are_the_same_everywhere():
     [released, *_] = re.findall(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert mnist_nb.__version__ == cited["version"] == released
     assert PROJECT["urls"] == {"Repository": cited["repository-code"], "Documentation": cited["url"]}
+    assert f"href: {PROJECT['urls']['Repository']}\n" in (ROOT / "_quarto.yml").read_text(encoding="utf-8")
 
 
 COMMANDS = """
