@@ -77,7 +77,7 @@ def test_the_wheel_holds_the_library_and_nothing_else(kind, tree, tmp_path):
     assert wheel.stat().st_size <= 12_000_000  # bytes
     names = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == files > {"mnist_nb/__init__.py", "mnist_nb/course.mplstyle"}
-    assert {Path(name).suffix for name in files} == {".py", ".mplstyle", ".gz", ".json", ".md", ".safetensors"}
+    assert {Path(name).suffix for name in files} == {".py", ".mplstyle", ".gz", ".json", ".safetensors"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
