@@ -245,6 +245,6 @@ if __name__ == "__main__":
     COURSE.parent.mkdir(exist_ok=True)
     try:
         with FileLock(COURSE.parent / "running.lock", timeout=0):
-            sys.exit(main(arguments.mode, arguments.names))
+            sys.exit(main(arguments.mode, arguments.names) or 0)
     except Timeout:
         sys.exit("Another run is working in _course/: wait until it has ended, then start this one again.")
