@@ -41,7 +41,7 @@ INSTALL_HOOKS = $(BIN)/nbdev-install-hooks && sed -i.old "s|= nbdev-|= '$$PWD/$(
 course: $(STAMP) ## run every notebook on copies, then build the site from them into _docs/ (TORCH=cpu: without CUDA)
 	$(RUN) tools/run.py course
 
-execute: $(STAMP) ## run every notebook and store its outputs in nbs/ (one only: NB=03_cnn)
+execute: $(STAMP) ## run every notebook and store its outputs in nbs/ (one only: NB=04_cnn)
 	$(RUN) tools/run.py execute $(NB)
 	$(RUN) -m pytest -q -n 0 tests/test_notebooks.py -k "test_stored$(if $(NB), and ($(shell echo $(NB) | sed 's/ / or /g')))"
 

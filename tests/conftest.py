@@ -17,7 +17,7 @@ NOT_SOURCE = (".git", ".venv", "_docs*", "_proc", "_course", "build", "dist", "*
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 # What takes longest
-FIRST = ("test_runs[08", "test_runs[05", "test_pages", "test_places", "test_runs", "test_bench", "test_package")
+FIRST = ("test_runs[09", "test_runs[06", "test_pages", "test_places", "test_runs", "test_bench", "test_package")
 
 
 @pytest.hookimpl(trylast=True)

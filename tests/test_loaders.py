@@ -1,4 +1,4 @@
-"fastai's own tools work on the in-memory loaders of chapter 3."
+"fastai's own tools work on the in-memory loaders of chapter 4."
 
 from dataclasses import replace
 

@@ -174,7 +174,7 @@ def test_nbdev_has_nothing_left_to_do(repository, command, kind, tmp_path):
         return status.stdout.splitlines()
 
     assert changed() == [], "mend it with: make export"
-    nb = read(tree / "nbs" / "00_data.ipynb")
+    nb = read(tree / "nbs" / "90_data.ipynb")
     nb.cells.append(nbformat.v4.new_code_cell("#| export\ndef new(): pass", execution_count=3))
-    nbformat.write(nb, tree / "nbs" / "00_data.ipynb")
+    nbformat.write(nb, tree / "nbs" / "90_data.ipynb")
     assert any(line.endswith(kind) for line in changed())

@@ -28,14 +28,14 @@ parsed = partial(BeautifulSoup, features="html.parser")
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     "A folder with the project's configuration, which nbdev reads from here; its name has a space"
-    for path in ("nbs/images/00_data.png", "nbs/_quarto.yml", "nbs/styles.css", "pyproject.toml"):
+    for path in ("nbs/images/90_data.png", "nbs/_quarto.yml", "nbs/styles.css", "pyproject.toml"):
         (tmp_path / "a project" / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / "a project" / path)
     monkeypatch.chdir(tmp_path / "a project")
     return tmp_path / "a project"
 
 
-def process(project, *sources, name="00_data", head=False):
+def process(project, *sources, name="90_data", head=False):
     "The cells which nbdev makes of a notebook's; with `head`, its first two as well"
     cells = [code(source) if isinstance(source, str) else source for source in sources]
     path = project / "nbs" / f"{name}.ipynb"
@@ -77,8 +77,8 @@ def test_what_a_cell_is_folded_into(project, source, summary):
 
 
 def test_maths_becomes_mathml_links_go_to_pages_and_code_stays(project):
-    rest = " costs \\$5, `$y$` or $6. {}, `00_data.ipynb`\n\n```python\na = '$z$'\n```\n\n"
-    links = f"[data](00_data.ipynb#recap), [f]({finish.site_url()}data.html#f)"
+    rest = " costs \\$5, `$y$` or $6. {}, `90_data.ipynb`\n\n```python\na = '$z$'\n```\n\n"
+    links = f"[data](90_data.ipynb#recap), [f]({finish.site_url()}data.html#f)"
     (cell,) = process(project, text("$|x_1| * 2$" + rest.format(links) + "$$a$$"))
     first, second = parsed(cell.source)("math")
     assert (first["alttext"], second["alttext"], second["display"]) == ("|x_1| * 2", "a", "block")
@@ -123,7 +123,7 @@ def test_head_of_a_page(project):
     aims = "**What you will learn**\n\n- x\n\n**Time:** 5 minutes"
     front, links, box = process(project, text(f"{aims}\n\nOn."), head=True)
     assert Image.open(project / "_proc/cards/data.png").size == (1200, 630) and "image: cards/data.png" in front.source
-    assert "/blob/main/nbs/00_data.ipynb){.to-colab}" in links.source
+    assert "/blob/main/nbs/90_data.ipynb){.to-colab}" in links.source
     assert box.source == f"::: {{.learn}}\n{aims}\n:::\n\nOn."
     assert "[Start with the first chapter](data.html)" in process(project, name="index", head=True)[1].source
 

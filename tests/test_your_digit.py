@@ -1,4 +1,4 @@
-"What a notebook cell cannot test of chapter 8: every source and orientation, the command as a process, the widget."
+"What a notebook cell cannot test of chapter 9: every source and orientation, the command as a process, the widget."
 
 import io
 import json

@@ -9,7 +9,7 @@ published  train_mnist_fast: conv 24 and 32, 800 → 256 → 10, Adam with one c
 
 example and published find all 60,000 images in memory, as ours do. The time is that of training: data at rest in
 memory (for tutorial: at rest on the disk) and evaluation are left out. Results go to mnist_nb/assets/benchmarks/, and
-chapter 6 shows them.
+chapter 7 shows them.
 """
 
 import argparse

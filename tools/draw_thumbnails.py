@@ -85,11 +85,11 @@ def results(ax):
 
 
 DRAW = {
-    "00_data": lambda ax: ax.imshow(mosaic(IMAGES[:15], 5)),
+    "90_data": lambda ax: ax.imshow(mosaic(IMAGES[:15], 5)),
     "01_exploration": exploration,
     "02_baseline": lambda ax: ax.imshow(mosaic(mean_images(IMAGES, LABELS, (3, 7)), 2)),
-    **{"03_cnn": cnn, "04_evaluation": evaluation, "05_feature_maps": feature_maps, "06_speed": speed},
-    **{"07_breaking_it": breaking_it, "08_your_digit": your_digit, "09_results": results},
+    **{"04_cnn": cnn, "05_evaluation": evaluation, "06_feature_maps": feature_maps, "07_speed": speed},
+    **{"08_breaking_it": breaking_it, "09_your_digit": your_digit, "10_results": results},
 }
 
 if __name__ == "__main__":

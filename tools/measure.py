@@ -1,4 +1,4 @@
-"""Measure what the package stores in mnist_nb/assets/ and chapter 9 shows.
+"""Measure what the package stores in mnist_nb/assets/ and chapter 10 shows.
 
 python tools/measure.py                     run what is missing in runs/, then write results.json from all runs
 python tools/measure.py weights [SEED ...]  train the shipped weights anew first: the first seed's ship, and all of them

@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NBS, COURSE = ROOT / "nbs", ROOT / "_course" / "nbs"
 BEFORE = COURSE.with_name("before")  # the notebooks as they were when they were copied
 # Started first, so that both kernels are busy to the end.
-LONGEST = ("06_speed", "07_breaking_it", "09_results", "03_cnn", "08_your_digit", "05_feature_maps")
+LONGEST = ("07_speed", "08_breaking_it", "10_results", "04_cnn", "09_your_digit", "06_feature_maps")
 CELL_TIMEOUT = 3600  # seconds; training takes minutes on a slow machine, and only a hang takes an hour
 # Two notebooks at once on a thread each are faster than one after the other on two. fastai 2.8 still calls
 # torch.jit.script, and torch's warning about it tells a reader nothing.
@@ -236,7 +236,7 @@ def main(mode, names):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", choices=["course", "execute", "install-cells"])
-    parser.add_argument("names", nargs="*", metavar="NOTEBOOK", help="run only these, e.g. 03_cnn")
+    parser.add_argument("names", nargs="*", metavar="NOTEBOOK", help="run only these, e.g. 04_cnn")
     arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)

@@ -1,4 +1,4 @@
-"""How chapter 8 chose the width of the median: `prepare_digit` on held-out training images, five widths, four kinds.
+"""How chapter 9 chose the width of the median: `prepare_digit` on held-out training images, five widths, four kinds.
 
 python tools/try_digits.py [N]    N images of each kind (1,000)
 """

@@ -41,7 +41,7 @@ LINK_FROM_HERE = re.compile(r"""((?:href|src)="|content="(?=\./"))(?:\./)?(?![a-
 
 def page_names(
     nbs: Path,  # the folder of the notebooks
-) -> dict[str, str]:  # the page of each notebook, the front page first: `00_data.ipynb` is `data.html`
+) -> dict[str, str]:  # the page of each notebook, the front page first: `90_data.ipynb` is `data.html`
     "List the notebooks and the pages they become."
     names = sorted((nb for nb in nbs.glob("[!_]*.ipynb")), key=lambda nb: (nb.stem != "index", nb.name))
     return {nb.name: nbpath2html(nb).name for nb in names}

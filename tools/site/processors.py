@@ -28,7 +28,7 @@ WIDE_TABLE = 15  # from this number of columns a table is set small, so that 28 
 
 
 def _page_name(nb) -> str:
-    "Name a notebook's page as nbdev's links do: `00_data.ipynb` becomes `data`."
+    "Name a notebook's page as nbdev's links do: `90_data.ipynb` becomes `data`."
     return nbpath2html(Path(nb.path_)).stem
 
 
