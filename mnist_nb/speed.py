@@ -12,6 +12,7 @@ __all__ = ['FAST', 'ONE_EPOCH', 'FURTHER', 'LONGER', 'ACCURATE', 'Recipe', 'pool
 import json
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,6 +38,8 @@ class Recipe:
     pool_first:bool = True        # max-pool before ReLU: the same for less work
     channels_last:bool = True     # the channels of a pixel side by side in memory
     affine:bool = False           # shift, turn, stretch and shear every batch at random
+    weight_decay:float = 0.       # share of each weight taken off per step, times the rate
+    bfloat16:bool = False         # multiply in bfloat16, where the processor has it
 
 # %% ../nbs/07_speed.ipynb #c019
 def pooled_first(
@@ -80,16 +83,19 @@ def train_recipe(
     model = MnistCNN()
     if recipe.channels_last: model = model.to(memory_format=torch.channels_last)
     order = _order(recipe, len(x), rng)
-    # foreach: all weights in one sweep, and not one tensor after the other.
-    optimiser = torch.optim.Adam(model.parameters(), recipe.learning_rate, recipe.betas,
-                                 foreach=True)
+    # fused: all weights in one call, and not one tensor after the other.
+    optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, recipe.betas,
+                                  weight_decay=recipe.weight_decay, fused=True)
+    precision = bfloat16_autocast if recipe.bfloat16 else nullcontext
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=len(order) + 1,
         cycle_momentum=False, pct_start=recipe.warm_up, anneal_strategy=recipe.shape)
     for batch in order:
         inputs = random_affine(x[batch], rng) if recipe.affine else x[batch]
-        scores = pooled_first(model, inputs) if recipe.pool_first else model(inputs)
-        loss = F.cross_entropy(scores, y[batch], label_smoothing=recipe.label_smoothing)
+        with precision():
+            scores = pooled_first(model, inputs) if recipe.pool_first else model(inputs)
+        loss = F.cross_entropy(scores.float(), y[batch],
+                               label_smoothing=recipe.label_smoothing)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -141,9 +147,9 @@ ONE_EPOCH = Recipe(seen=50_000, crop=2)  # one look at each image
 FURTHER = Recipe(seen=80_000, crop=2)    # for a mean of 99.3%
 # Four epochs, each image distorted anew each time.
 LONGER = Recipe(seen=200_000, warm_up=.25, shape='cos', affine=True)
-# For a mean of 99.6%.
-ACCURATE = Recipe(seen=900_000, warm_up=.25, shape='cos', affine=True,
-                  learning_rate=.003, betas=(.9, .99))
+# 84 epochs, for the highest accuracy within five minutes.
+ACCURATE = Recipe(seen=4_200_000, warm_up=.25, shape='cos', affine=True,
+                  learning_rate=.002, betas=(.9, .99), weight_decay=.1, bfloat16=True)
 
 # %% ../nbs/07_speed.ipynb #c045
 def load_benchmark() -> dict:  # the machine of each part, race, ablations, loaders
