@@ -1,4 +1,4 @@
-"""Look at one picture until you can read its numbers, then at enough of them to know what MNIST is.
+"""Look at one picture until you can read its numbers, then at 60,000 of them until you know where they come from.
 
 Docs: https://mnist-nb.github.io/mnist_nb/exploration.html.md"""
 
