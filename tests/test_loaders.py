@@ -1,4 +1,4 @@
-"fastai's own tools work on the in-memory loaders of chapter 4."
+"fastai's own tools work on the in-memory loaders."
 
 from dataclasses import replace
 
@@ -8,9 +8,10 @@ import pytest
 import torch
 from fastai.vision.all import ClassificationInterpretation, Learner, TensorImage, Transform, accuracy, load_learner
 
-from mnist_nb.cnn import MnistCNN, as_batch, as_rows, load_cnn, memory_dataloaders, predict_probs, save_weights
+from mnist_nb.cnn import MnistCNN, as_batch, load_cnn, predict_probs, save_weights
 from mnist_nb.data import load_mnist
 from mnist_nb.feature_maps import record_activations
+from mnist_nb.loaders import as_rows, memory_dataloaders
 from mnist_nb.settings import Settings
 
 matplotlib.use("Agg")

@@ -28,9 +28,10 @@ import torch
 from scipy import stats
 from torch import nn
 
-from mnist_nb import cnn
-from mnist_nb.cnn import MnistCNN, adam, as_batch, memory_dataloaders, predict_probs
+from mnist_nb import cnn, loaders
+from mnist_nb.cnn import MnistCNN, as_batch, predict_probs
 from mnist_nb.data import holdout_split, load_mnist, prepare_fastai_folders
+from mnist_nb.loaders import adam, memory_dataloaders
 from mnist_nb.results import write_results
 from mnist_nb.settings import Settings
 from mnist_nb.speed import ACCURATE, FAST, FURTHER, LONGER, ONE_EPOCH, Recipe, bfloat16_autocast, train_recipe
@@ -110,7 +111,7 @@ def from_files(batch_size, limit, tutorial=False):
     block = fastai.DataBlock(
         blocks=(fastai.ImageBlock(cls=fastai.PILImageBW), fastai.CategoryBlock),
         get_items=lambda _: fastai.L(few).concat(),
-        splitter=fastai.GrandparentSplitter("training", "testing") if tutorial else cnn.holdout_splitter(),
+        splitter=fastai.GrandparentSplitter("training", "testing") if tutorial else loaders.holdout_splitter(),
         get_y=fastai.parent_label,
         batch_tfms=fastai.Normalize() if tutorial else fastai.Normalize.from_stats([cnn.MEAN], [cnn.STD]),
     )
@@ -120,7 +121,7 @@ def from_files(batch_size, limit, tutorial=False):
 def from_memory(batch_size, limit, tutorial=False):
     "The same images from memory"
     dls = memory_dataloaders(Settings(device="cpu", batch_size=batch_size), 0 if tutorial else 10_000, limit)
-    test = cnn.as_rows(*(a[:limit] for a in load_mnist("test")))
+    test = loaders.as_rows(*(a[:limit] for a in load_mnist("test")))
     return fastai.DataLoaders(dls.train, dls.test_dl(test, with_labels=True)) if tutorial else dls
 
 
