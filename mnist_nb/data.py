@@ -6,7 +6,7 @@ Docs: https://mnist-nb.github.io/mnist_nb/data.html.md"""
 
 # %% auto #0
 __all__ = ['MD5', 'DIGITS', 'HELD_OUT_SEED', 'unpack_gz', 'check_md5', 'read_idx', 'load_mnist', 'check_images', 'check_labels',
-           'select_digits', 'holdout_split', 'whole_file', 'prepare_fastai_folders']
+           'select_digits', 'holdout_split', 'load_writers', 'whole_file', 'prepare_fastai_folders']
 
 # %% ../nbs/90_data.ipynb #c005
 import gzip
@@ -31,7 +31,8 @@ def unpack_gz(
     try: return gzip.decompress(Path(path).read_bytes())
     except (gzip.BadGzipFile, EOFError, zlib.error) as e:
         raise ValueError(f'{Path(path).name}: expected a whole gzip file, but it is '
-                         f'damaged ({e}). Install mnist_nb again.') from e
+                         f'damaged ({e}). Get it again: for a file of mnist_nb, '
+                         'install that again.') from e
 
 # %% ../nbs/90_data.ipynb #c012
 MD5 = {'train-images-idx3-ubyte': '6bbc9ace898e44ae57da46a324031adb',
@@ -53,24 +54,27 @@ def check_md5(
     return data
 
 # %% ../nbs/90_data.ipynb #c021
+_IDX_TYPES = {8: np.dtype('u1'), 12: np.dtype('>i4')}
+
 def read_idx(
-    data:bytes,    # the content of an IDX file of unsigned bytes
-) -> np.ndarray:   # uint8, as many dimensions as the header says; read-only
+    data:bytes,    # the content of an IDX file of unsigned bytes or 32-bit integers
+) -> np.ndarray:   # uint8 or int32, as many dimensions as the header says; read-only
     "Decode the IDX format. `ValueError` if the header or the length is wrong."
-    if len(data) < 4 or data[:3] != b'\x00\x00\x08':
-        raise ValueError('expected an IDX file of unsigned bytes, which starts with '
-                         f'00 00 08; got {data[:3].hex(" ") or "an empty file"}')
-    n_dims = data[3]
+    if len(data) < 4 or data[:2] != b'\x00\x00' or data[2] not in _IDX_TYPES:
+        raise ValueError('expected an IDX file of unsigned bytes or 32-bit integers, '
+                         'which starts with 00 00 08 or 00 00 0c; got '
+                         f'{data[:3].hex(" ") or "an empty file"}')
+    kind, n_dims = _IDX_TYPES[data[2]], data[3]
     start = 4 + 4*n_dims
     if len(data) < start:
         raise ValueError(f'expected a header of {start} bytes, got {len(data)}: '
                          'the file is cut short')
     shape = struct.unpack(f'>{n_dims}I', data[4:start])
-    n_values = int(np.prod(shape, dtype=object))
-    if len(data) - start != n_values:
-        raise ValueError(f'the header promises {n_values:,} bytes of data for shape '
+    n_bytes = int(np.prod(shape, dtype=object))*kind.itemsize
+    if len(data) - start != n_bytes:
+        raise ValueError(f'the header promises {n_bytes:,} bytes of data for shape '
                          f'{shape}, got {len(data)-start:,}')
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(data, kind, offset=start).reshape(shape)
 
 # %% ../nbs/90_data.ipynb #c030
 DIGITS = tuple(range(10))
@@ -169,6 +173,37 @@ def holdout_split(
     order = np.random.default_rng(seed).permutation(n)
     return np.sort(order[n_valid:]), np.sort(order[:n_valid])
 
+# %% ../nbs/90_data.ipynb #c204
+def load_writers(
+    folder:str|Path,  # the folder that `torchvision.datasets.QMNIST` was given
+    splits:tuple=('train', 'test'),  # which of MNIST's splits: one or both
+) -> dict[str, np.ndarray]:  # for each split, the number of each image's writer: int [n]
+    """Read who wrote which image of MNIST from the labels of QMNIST (C. Yadav and L.
+    Bottou, 2019, Cold Case: The Lost MNIST Digits). `FileNotFoundError` without the
+    file, `ValueError` if it is damaged or does not fit MNIST's labels."""
+    return {split: _writers(Path(folder).expanduser(), split) for split in splits}
+
+def _writers(folder, split):
+    _, labels = load_mnist(split)
+    name = f'qmnist-{split}-labels-idx2-int'
+    places = [place/file for place in (folder/'QMNIST'/'raw', folder)
+              for file in (name, f'{name}.gz')]
+    path = next((p for p in places if p.is_file()), None)
+    if path is None:
+        raise FileNotFoundError(
+            f'expected {name} or {name}.gz in the folder {folder} or in QMNIST/raw '
+            'below it, found neither: fetch it with torchvision.datasets.QMNIST('
+            f'{str(folder)!r}, what={split!r}, download=True)')
+    rows = read_idx(unpack_gz(path) if path.suffix == '.gz' else path.read_bytes())
+    if rows.shape != (60_000, 8):
+        raise ValueError(f'{path.name}: expected 60,000 rows of 8 integers, got the '
+                         f'shape {list(rows.shape)}')
+    rows = rows[:len(labels)]
+    if (rows[:, 0] != labels).any():
+        raise ValueError(f"{path.name}: expected the digits of MNIST's {split} images "
+                         'in column 0, got others: fetch the file again')
+    return rows[:, 2].astype(int)
+
 # %% ../nbs/90_data.ipynb #c051
 _LAYOUTS = {'mnist_png':    ({'train': 'training', 'test': 'testing'}, DIGITS),
             'mnist_sample': ({'train': 'train', 'test': 'valid'}, (3, 7))}
@@ -238,11 +273,14 @@ def _ensure_folder(
                 if not target.exists(): _build(target, name, source, progress)
     except OSError as e:
         if e.errno is None: raise  # not from the disk: the raw files are missing
-        advice = ("expected to write about 300 MB to fastai's data folder, but the "
-                  f'system says: {e.strerror}. Make room, or name another folder in '
-                  'the environment variable FASTAI_HOME')
-        raise type(e)(e.errno, advice, str(parent)) from e
+        raise _cannot_write(e, parent) from e
     return _check_whole(target, name, source)
+
+def _cannot_write(e, folder):
+    advice = ("expected to write about 300 MB to fastai's data folder, but the system "
+              f'says: {e.strerror}. Make room, or name another folder in the '
+              'environment variable FASTAI_HOME')
+    return type(e)(e.errno, advice, str(folder))
 
 def _build(target, name, source, progress):
     tmp = Path(tempfile.mkdtemp(prefix=f'.{name}-', dir=target.parent))
@@ -269,8 +307,11 @@ def prepare_fastai_folders(
     source:str='package',         # where the raw files are, as in `load_mnist`
 ) -> list[Path]:                  # the folders, now whole
     """Make `untar_data(URLs.MNIST)` and `untar_data(URLs.MNIST_SAMPLE)` return at once,
-    with no network."""
+    with no network. `OSError` where fastai's folder cannot be written."""
     from fastai.data.external import fastai_path
     from fastprogress.fastprogress import progress_bar
+    try: parent = fastai_path('data')  # fastai makes its folder, if there is none
+    except OSError as e:
+        raise _cannot_write(e, os.getenv('FASTAI_HOME', '~/.fastai')) from e
     bar = partial(progress_bar, leave=False)  # gone when its folder is there
-    return [_ensure_folder(fastai_path('data'), name, source, bar) for name in names]
+    return [_ensure_folder(parent, name, source, bar) for name in names]
