@@ -100,12 +100,17 @@ def accuracy_interval(
     n_correct:int,      # correct answers
     n:int,              # all answers
     level:float=.95,    # how often the interval should cover the true rate
+    design_effect:float=1.,  # how many images are worth one independent one
 ) -> tuple[float, float]:  # lower and upper end, from 0 to 1
     """Wilson's score interval for an accuracy (E. B. Wilson, 1927, J. Am. Stat. Assoc.
-    22). It takes the images as independent. `ValueError` unless 0 <= n_correct <= n and
-    n > 0."""
+    22), with `n/design_effect` images (L. Kish, 1965, Survey Sampling). `ValueError`
+    unless 0 <= n_correct <= n, n > 0 and design_effect > 0."""
     if not (n > 0 and 0 <= n_correct <= n):
         raise ValueError('expected 0 <= n_correct <= n with n > 0, got '
                          f'n_correct={n_correct}, n={n}')
-    low, high = proportion_confint(n_correct, n, alpha=1-level, method='wilson')
+    if not 0 < design_effect < np.inf:
+        raise ValueError('design_effect must be a number above 0, 1 for independent '
+                         f'images; got {design_effect}')
+    low, high = proportion_confint(n_correct/design_effect, n/design_effect,
+                                   alpha=1-level, method='wilson')
     return float(low), float(high)
