@@ -21,9 +21,9 @@ def test_file_names_every_key():
     assert list(parser["course"]) == list(asdict(Settings()))
 
 
-def test_page_says_which_chapters_read_the_file():
+def test_page_says_which_notebooks_read_the_file():
     [page] = [cell for cell in read(NBS / "94_settings.ipynb").cells if cell.cell_type == "markdown"][1:2]
-    said = set(re.findall(r"\[Chapter \d\]\((\w+)\.ipynb\)", page.source.split("The other chapters")[0]))
+    said = set(re.findall(r"\]\((\w+)\.ipynb\)", page.source.split("The other chapters")[0]))
     code = {path.stem: "".join(c.source for c in read(path).cells if c.cell_type == "code") for path in in_order(NBS)}
     reading = {name for name, source in code.items() if "cfg = load_settings('../settings.ini')" in source}
     assert said == reading
