@@ -177,7 +177,7 @@ def holdout_split(
 def load_writers(
     folder:str|Path,  # the folder that `torchvision.datasets.QMNIST` was given
     splits:tuple=('train', 'test'),  # which of MNIST's splits: one or both
-) -> dict[str, np.ndarray]:  # for each split, the number of each image's writer: int [n]
+) -> dict[str, np.ndarray]:  # for each split, the number of each image's writer [n]
     """Read who wrote which image of MNIST from the labels of QMNIST (C. Yadav and L.
     Bottou, 2019, Cold Case: The Lost MNIST Digits). `FileNotFoundError` without the
     file, `ValueError` if it is damaged or does not fit MNIST's labels."""
