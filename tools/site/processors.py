@@ -7,8 +7,10 @@ pyproject.toml skips those of nbdev's processors that would, and that would list
 import ast
 import base64
 import html
+import json
 import re
 import struct
+import zlib
 from pathlib import Path
 
 import yaml
@@ -20,10 +22,12 @@ from nbdev.config import get_config, nbpath2html
 from nbdev.doclinks import NbdevLookup, patch_name
 from nbdev.process import Processor
 
+import mnist_nb
 from tools.site.card import draw_card
 
 GITHUB, COLAB = "https://github.com/", "https://colab.research.google.com/github/"
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+INTERACTIVE = "application/vnd.mnist-nb.interactive+json"  # what `mnist_nb.playground.Interactive` leaves
 WIDE_TABLE = 15  # from this number of columns a table is set small, so that 28 pixels fit the page
 
 
@@ -264,9 +268,25 @@ class show_outputs(Processor):
                 output["data"] = {"text/markdown": text}
             elif "text/html" in data:
                 output["data"] = {"text/markdown": _raw(tidy_html(data["text/html"]))}
+            elif INTERACTIVE in data:
+                shown = output.get("metadata", {}).get("image/png")
+                still = self.figure(base64.b64decode(data["image/png"]), shown, alt)
+                output["data"] = {"text/markdown": _raw(self.interactive(data[INTERACTIVE], still))}
             elif "image/png" in data:
                 shown = output.get("metadata", {}).get("image/png")
                 output["data"] = {"text/markdown": _raw(self.figure(base64.b64decode(data["image/png"]), shown, alt))}
+
+    def interactive(self, made, still):
+        "Keep as files what an interactive figure needs; until page.js starts it, its still picture is shown."
+        data = f"interactive/data/{self.name}-{self.pictures}.json"
+        _staged(data).write_text(json.dumps(made["data"]), encoding="utf-8")
+        asked = {"module": made["module"], "data": data}
+        if made["weights"]:  # their sum is in their name, so that a file that did not arrive whole is noticed
+            content = (Path(mnist_nb.__file__).parent / f"assets/weights/{made['weights']}.safetensors").read_bytes()
+            asked["weights"] = f"interactive/data/{made['weights']}-{zlib.crc32(content):08x}.safetensors"
+            _staged(asked["weights"]).write_bytes(content)
+        told = " ".join(f'data-{key}="{value}"' for key, value in asked.items())
+        return f'<figure class="interactive" {told}>\n<div class="still">{still}</div>\n</figure>'
 
     def figure(self, content, shown, alt):
         "Keep a picture as a file and show it with its alternative text, at the size that its author saw."

@@ -1,0 +1,171 @@
+// A drawn digit through every layer: choose a unit, and see its patch of the picture, its inputs and their sum. Cover
+// a part of the digit; change the trained network for one with weights by chance.
+
+import { forward, normalise, parseWeights } from "./network.js";
+import { Bars, Pad, announcer, button, choice, colours, element, paintGrey, paintSigned, panel, panels, rowsOf, tick } from "./parts.js";
+import { prepareDrawing } from "./prepare.js";
+
+// name: [maps, side, columns of the mosaic]
+const LAYERS = {
+  conv1: [16, 28, 8], relu1: [16, 28, 8], pool1: [16, 14, 8], conv2: [32, 14, 8], relu2: [32, 14, 8], pool2: [32, 7, 8],
+  conv3: [64, 7, 16], relu3: [64, 7, 16], pool3: [64, 3, 16], relu4: [128, 1, 16], fc2: [10, 1, 10],
+};
+const ORDER = ["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "conv3", "relu3", "pool3"];
+const COVER = 7; // pixels
+
+// The rows (or columns) of the picture that a unit in row `y` of a layer depends on, the first and the last.
+export function field(layer, y) {
+  if (!ORDER.includes(layer)) return [0, 27];
+  let [from, to] = [y, y];
+  for (const name of ORDER.slice(0, ORDER.indexOf(layer) + 1).reverse()) {
+    if (name.startsWith("conv")) [from, to] = [from - 1, to + 1];
+    if (name.startsWith("pool")) [from, to] = [2 * from, 2 * to + 1];
+  }
+  return [Math.max(from, 0), Math.min(to, 27)];
+}
+
+// Weights by chance, as PyTorch starts a layer: even between ±1/√inputs.
+export function untrained(weights, seed = 1) {
+  const random = () => { // mulberry32
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const made = {};
+  for (const [name, { shape }] of Object.entries(weights)) {
+    const layer = weights[name.replace("bias", "weight")].shape, bound = 1 / Math.sqrt(layer.slice(1).reduce((a, b) => a * b, 1));
+    const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => (2 * random() - 1) * bound);
+    made[name] = { values, shape };
+  }
+  return made;
+}
+
+// What goes into one unit: its value, and for each channel (or input) how much of it comes from there.
+export function inputsOf(weights, made, layer, map, y, x) {
+  const value = made[layer][map * LAYERS[layer][1] ** 2 + y * LAYERS[layer][1] + x], n = Number(layer.at(-1));
+  if (!layer.startsWith("conv")) return { value };
+  const before = n === 1 ? made.input : made[`pool${n - 1}`], [, side] = LAYERS[layer];
+  const { values, shape: [, channels] } = weights[`${layer}.weight`], bias = weights[`${layer}.bias`].values[map];
+  const parts = Array.from({ length: channels }, (_, c) => {
+    let sum = 0;
+    for (let k = 0; k < 9; k++) {
+      const row = y + Math.floor(k / 3) - 1, column = x + (k % 3) - 1;
+      if (row < 0 || column < 0 || row >= side || column >= side) continue;
+      sum += values[(map * channels + c) * 9 + k] * before[(c * side + row) * side + column];
+    }
+    return sum;
+  });
+  return { value, bias, parts };
+}
+
+export default {
+  render({ model, el }) {
+    const trained = parseWeights(model.get("weights")), chance = untrained(trained), examples = rowsOf(model.get("examples"));
+    const { line, say } = announcer(), state = { unit: [0, 14, 14], cover: null, image: null, next: 0 };
+    const seen = element("canvas", { class: "mf-map", tabindex: "0", role: "application", "aria-roledescription": "picture to cover",
+      "aria-label": "The prepared digit. Press, or use the arrow keys, to cover a part of it; Escape uncovers it.",
+      onpointerdown: (e) => cover(e), onpointermove: (e) => { if (e.buttons) cover(e); }, onpointerup: () => uncover(), onpointercancel: () => uncover(),
+      onkeydown: (e) => {
+        const move = { ArrowLeft: [0, -2], ArrowRight: [0, 2], ArrowUp: [-2, 0], ArrowDown: [2, 0] }[e.key];
+        if (e.key === "Escape") uncover();
+        else if (move) { state.cover = (state.cover ?? [12, 12]).map((v, i) => Math.min(Math.max(v + move[i], 3), 24)); draw(); } else return;
+        e.preventDefault();
+      } });
+    const mosaic = element("canvas", { class: "mf-mosaic", tabindex: "0", role: "application", "aria-roledescription": "maps of a layer",
+      "aria-label": "The maps of the chosen layer. Arrow keys move from unit to unit.",
+      onpointerdown: (e) => pick(e), onkeydown: (e) => {
+        const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[e.key];
+        if (!move) return;
+        e.preventDefault();
+        const [maps, side, columns] = LAYERS[layerName()], [map, y, x] = state.unit;
+        const row = Math.floor(map / columns) * side + y + move[0], column = (map % columns) * side + x + move[1];
+        const next = Math.floor(row / side) * columns + Math.floor(column / side);
+        if (row < 0 || column < 0 || column >= columns * side || next >= maps) return;
+        state.unit = [next, row % side, column % side];
+        draw();
+      } });
+    const bars = new Bars(), sums = element("div", { class: "mf-sums" });
+    const names = Object.keys(LAYERS), layerName = () => names[layer.value];
+    const layer = choice({ label: "Layer", options: names.map((n) => `${n}: ${LAYERS[n][0]} × ${LAYERS[n][1]} × ${LAYERS[n][1]}`), onchange: () => {
+      const middle = LAYERS[layerName()][1] >> 1;
+      state.unit = [0, middle, middle];
+      draw();
+    } });
+    const random = tick({ label: "Weights by chance, untrained", onchange: () => draw() });
+
+    const place = (event, canvas, columns, rows) => {
+      const box = canvas.getBoundingClientRect();
+      return [Math.floor((event.clientY - box.top) / box.height * rows), Math.floor((event.clientX - box.left) / box.width * columns)];
+    };
+    function cover(event) {
+      state.cover = place(event, seen, 28, 28).map((v) => Math.min(Math.max(v, 3), 24));
+      draw();
+    }
+    function uncover() { state.cover = null; draw(); }
+    function pick(event) {
+      const [maps, side, columns] = LAYERS[layerName()], rows = Math.ceil(maps / columns);
+      const [row, column] = place(event, mosaic, columns * side, rows * side), map = Math.floor(row / side) * columns + Math.floor(column / side);
+      if (map < maps) state.unit = [map, row % side, column % side];
+      draw();
+    }
+
+    function draw() {
+      const name = layerName(), [maps, side, columns] = LAYERS[name], rows = Math.ceil(maps / columns), scale = side > 7 ? 2 : side > 1 ? 4 : 16;
+      const pixels = state.image ? state.image.slice() : new Uint8Array(784);
+      if (state.cover) {
+        const [y, x] = state.cover, half = COVER >> 1;
+        for (let r = y - half; r <= y + half; r++) for (let c = x - half; c <= x + half; c++) pixels[r * 28 + c] = 0;
+      }
+      const weights = random.value ? chance : trained, input = normalise(pixels), made = { input, ...forward(weights, input) };
+      const values = made[name], limit = values.reduce((a, v) => Math.max(a, Math.abs(v)), 1e-6), [map, y, x] = state.unit;
+      const field28 = new Float32Array(columns * side * rows * side);
+      values.forEach((v, i) => {
+        const m = Math.floor(i / (side * side)), r = Math.floor(i / side) % side, c = i % side;
+        field28[(Math.floor(m / columns) * side + r) * columns * side + (m % columns) * side + c] = v;
+      });
+      const small = element("canvas"), { accent } = colours(el);
+      paintSigned(small, field28, columns * side, limit);
+      mosaic.width = columns * side * scale; mosaic.height = rows * side * scale;
+      const context = mosaic.getContext("2d");
+      context.imageSmoothingEnabled = false;
+      context.drawImage(small, 0, 0, mosaic.width, mosaic.height);
+      Object.assign(context, { strokeStyle: accent, lineWidth: 2 });
+      context.strokeRect((map % columns) * side * scale, Math.floor(map / columns) * side * scale, side * scale, side * scale);
+      context.strokeRect(((map % columns) * side + x) * scale - 1, (Math.floor(map / columns) * side + y) * scale - 1, scale + 2, scale + 2);
+      paintGrey(small, pixels, 28);
+      seen.width = seen.height = 280;
+      const view = seen.getContext("2d"), [top, bottom] = field(name, y), [left, right] = field(name, x);
+      view.imageSmoothingEnabled = false;
+      view.drawImage(small, 0, 0, 280, 280);
+      Object.assign(view, { strokeStyle: accent, lineWidth: 2 });
+      view.strokeRect(left * 10, top * 10, (right - left + 1) * 10, (bottom - top + 1) * 10);
+      if (state.cover) {
+        view.fillStyle = accent;
+        view.globalAlpha = 0.35;
+        view.fillRect((state.cover[1] - 3) * 10, (state.cover[0] - 3) * 10, COVER * 10, COVER * 10);
+        view.globalAlpha = 1;
+      }
+      const { value, bias, parts } = inputsOf(weights, made, name, map, y, x);
+      sums.replaceChildren(...(parts ? [element("p", {}, `${parts.map((p) => p.toFixed(2)).join(" + ")} + bias ${bias.toFixed(2)} = ${value.toFixed(2)}`)]
+        : [element("p", {}, `Its value is ${value.toFixed(2)}.`)]));
+      bars.set(state.image ? made.probs : null);
+      const best = made.probs.indexOf(Math.max(...made.probs));
+      const reads = state.image ? `${state.cover ? "Partly covered, the" : "The"} ${random.value ? "untrained network" : "network"} reads a ${best}, ${Math.round(100 * made.probs[best])}% sure.`
+        : "Nothing to read yet: draw a digit.";
+      say(`${reads} Unit ${map + 1} of ${name}, row ${y + 1}, column ${x + 1}: ${value.toFixed(2)}. It depends on ${bottom - top + 1} by ${right - left + 1} pixels.`);
+    }
+
+    const pad = new Pad({ onchange: () => {
+      state.image = pad.empty ? null : prepareDrawing(pad.read())?.image ?? null;
+      draw();
+    } });
+    el.append(panels(
+      panel("Draw a digit", pad.canvas, element("div", { class: "mf-buttons" }, button("Clear", () => pad.clear()),
+        button("Show a test digit", () => pad.put(examples[state.next++ % examples.length])))),
+      panel("Cover it with a finger", seen),
+      element("div", { class: "mf-panel mf-grows" }, element("div", { class: "mf-title" }, "The answer"), bars.el, random.el)),
+    element("div", { class: "mf-panel" }, layer.el, mosaic, element("div", { class: "mf-title" }, "The chosen unit is a sum over its channels"), sums), line);
+    draw();
+  },
+};

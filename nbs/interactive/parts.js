@@ -1,0 +1,228 @@
+// What several figures are made of.
+
+// element("button", { type: "button", onclick: f }, "Clear"); attributes by name, functions as handlers
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(key.slice(2), value);
+    else if (value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children);
+  return made;
+}
+
+// An array from Python: { values, shape }
+export function arrayOf({ dtype, shape, base64 }) {
+  const kinds = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
+  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  return { values: new kinds[dtype](bytes.buffer), shape };
+}
+
+// Its parts along the first axis, such as the images of a stack.
+export function rowsOf(array) {
+  const { values, shape: [n, ...rest] } = arrayOf(array), size = rest.reduce((a, b) => a * b, 1);
+  return Array.from({ length: n }, (_, i) => values.subarray(i * size, (i + 1) * size));
+}
+
+// A line that screen readers speak when it changes, but not at each stroke of a pen.
+export function announcer() {
+  const line = element("output", { class: "mf-answer", "aria-live": "polite" });
+  let waiting;
+  const say = (text) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { if (line.textContent !== text) line.textContent = text; }, 120);
+  };
+  return { line, say };
+}
+
+// The page's colours, so that a canvas follows the theme.
+export function colours(el) {
+  const style = getComputedStyle(el), of = (name, other) => style.getPropertyValue(name).trim() || other;
+  return { ink: style.color, accent: of("--accent", "#0b6bcb"), line: of("--line", "#8888"), soft: of("--ink-soft", style.color) };
+}
+
+// Grey values [rows × columns] on a canvas, bright values dark, as the course prints them; one pixel each, scaled by CSS.
+export function paintGrey(canvas, values, columns, high = 255) {
+  const rows = values.length / columns;
+  canvas.width = columns; canvas.height = rows;
+  const context = canvas.getContext("2d"), picture = context.createImageData(columns, rows);
+  values.forEach((v, i) => {
+    const grey = 255 - Math.round(255 * Math.min(Math.max(v / high, 0), 1));
+    picture.data.set([grey, grey, grey, 255], 4 * i);
+  });
+  context.putImageData(picture, 0, 0);
+}
+
+// Blue below zero, white at zero, red above: matplotlib's RdBu_r at its ends and its middle.
+export function paintSigned(canvas, values, columns, limit) {
+  const rows = values.length / columns, blue = [5, 48, 97], white = [247, 247, 247], red = [103, 0, 31];
+  const mid = { blue: [67, 147, 195], red: [214, 96, 77] };
+  canvas.width = columns; canvas.height = rows;
+  const context = canvas.getContext("2d"), picture = context.createImageData(columns, rows);
+  values.forEach((v, i) => {
+    const t = Math.min(Math.abs(v) / (limit || 1), 1), half = v < 0 ? mid.blue : mid.red, end = v < 0 ? blue : red;
+    const mix = (a, b, s) => a.map((x, k) => x + (b[k] - x) * s);
+    picture.data.set([...(t < 0.5 ? mix(white, half, 2 * t) : mix(half, end, 2 * t - 1)), 255], 4 * i);
+  });
+  context.putImageData(picture, 0, 0);
+}
+
+// A sheet to draw on with a mouse, a finger, or the keyboard: arrows move the pen, the space bar puts it down and up.
+export class Pad {
+  constructor({ side = 280, width = 22, onchange }) {
+    Object.assign(this, { side, width, onchange, pen: [side / 2, side / 5], down: false, waiting: false });
+    this.canvas = element("canvas", {
+      class: "mf-pad", tabindex: "0", role: "application", "aria-roledescription": "drawing area", width: side, height: side,
+      "aria-label": "Draw a digit here. Arrow keys move the pen, the space bar puts it down and lifts it, Delete clears.",
+      onpointerdown: (e) => { this.canvas.setPointerCapture(e.pointerId); this.last = this.at(e); this.line(this.last); },
+      onpointermove: (e) => { if (this.last) for (const part of e.getCoalescedEvents?.() ?? [e]) this.line(this.at(part)); },
+      onpointerup: () => { this.last = null; },
+      onpointercancel: () => { this.last = null; },
+      onkeydown: (e) => this.key(e),
+      onblur: () => { this.down = false; this.show(); },
+    });
+    this.ink = new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true });
+    Object.assign(this.ink, { lineCap: "round", lineJoin: "round", lineWidth: width });
+    this.view = this.canvas.getContext("2d");
+    this.empty = true;
+  }
+
+  at(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width * this.side, (event.clientY - box.top) / box.height * this.side];
+  }
+
+  line(to, from = this.last) {
+    this.ink.beginPath();
+    this.ink.moveTo(...from);
+    this.ink.lineTo(...to);
+    this.ink.stroke();
+    [this.last, this.pen, this.empty] = [this.last && to, to, false];
+    this.changed();
+  }
+
+  key(event) {
+    const step = event.shiftKey ? 2 : 8, move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+    if (move) {
+      const to = this.pen.map((p, i) => Math.min(Math.max(p + move[i], 0), this.side));
+      if (this.down) this.line(to, this.pen);
+      else { this.pen = to; this.show(true); }
+    } else if (event.key === " ") {
+      this.down = !this.down;
+      if (this.down) this.line(this.pen, this.pen);
+      else this.show(true);
+    } else if (event.key === "Delete" || event.key === "Backspace") this.clear();
+    else return;
+    event.preventDefault();
+  }
+
+  clear() {
+    this.ink.clearRect(0, 0, this.side, this.side);
+    [this.empty, this.down, this.last] = [true, false, null];
+    this.changed();
+  }
+
+  // An image of 28×28 bytes as the drawing.
+  put(pixels) {
+    this.clear();
+    const small = new OffscreenCanvas(28, 28), context = small.getContext("2d"), picture = context.createImageData(28, 28);
+    pixels.forEach((p, i) => picture.data.set([0, 0, 0, p], 4 * i));
+    context.putImageData(picture, 0, 0);
+    this.ink.drawImage(small, 0, 0, this.side, this.side);
+    this.empty = false;
+    this.changed();
+  }
+
+  read() { // the ink, from 0 to 1
+    const { data } = this.ink.getImageData(0, 0, this.side, this.side);
+    const values = new Float32Array(this.side * this.side);
+    for (let i = 0; i < values.length; i++) values[i] = data[4 * i + 3] / 255;
+    return { values, width: this.side, height: this.side };
+  }
+
+  show(pen = document.activeElement === this.canvas) {
+    const { ink, accent } = colours(this.canvas);
+    this.view.clearRect(0, 0, this.side, this.side);
+    this.view.globalCompositeOperation = "source-over";
+    this.view.drawImage(this.ink.canvas, 0, 0);
+    this.view.globalCompositeOperation = "source-in";
+    this.view.fillStyle = ink;
+    this.view.fillRect(0, 0, this.side, this.side);
+    this.view.globalCompositeOperation = "source-over";
+    if (!pen || this.last) return;
+    this.view.beginPath();
+    this.view.arc(...this.pen, this.width / 2, 0, 2 * Math.PI);
+    Object.assign(this.view, { strokeStyle: accent, fillStyle: accent, lineWidth: 2 });
+    if (this.down) this.view.fill();
+    else this.view.stroke();
+  }
+
+  changed() { // at most once for each picture of the screen
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => { this.waiting = false; this.show(); this.onchange(); });
+  }
+}
+
+// Ten bars, one for each digit.
+export class Bars {
+  constructor(names = [...Array(10).keys()]) {
+    this.bars = names.map(() => element("span", { class: "mf-bar" }));
+    this.values = names.map(() => element("span", { class: "mf-value" }));
+    this.rows = names.map((name, i) => element("div", { class: "mf-row" }, element("span", { class: "mf-name" }, String(name)),
+      element("span", { class: "mf-track" }, this.bars[i]), this.values[i]));
+    this.el = element("div", { class: "mf-bars", "aria-hidden": "true" }, ...this.rows); // the answer says it in words
+  }
+
+  // Shares from 0 to 1, or null for none; `text` says what stands beside a bar.
+  set(shares, text = (i) => (shares[i] >= 0.005 ? `${Math.round(100 * shares[i])}%` : "")) {
+    const best = shares ? shares.indexOf(Math.max(...shares)) : -1;
+    this.bars.forEach((bar, i) => {
+      bar.style.width = `${shares ? 100 * shares[i] : 0}%`;
+      this.values[i].textContent = shares ? text(i) : "";
+      this.rows[i].classList.toggle("mf-best", i === best);
+    });
+  }
+}
+
+let labels = 0;
+
+function labelled(text, control, ...after) {
+  control.id = `mf-control-${++labels}`;
+  return element("div", { class: "mf-control" }, element("label", { for: control.id }, text), control, ...after);
+}
+
+// A slider with its name and its value: { el, get value() }
+export function slider({ label, min, max, step = 1, value, show = String, oninput }) {
+  const shown = element("span", { class: "mf-shown" }, show(value));
+  const control = element("input", { type: "range", min, max, step, value, "aria-valuetext": show(value), oninput: () => {
+    set(Number(control.value));
+    oninput(Number(control.value));
+  } });
+  function set(to) {
+    control.value = to;
+    shown.textContent = show(Number(control.value));
+    control.setAttribute("aria-valuetext", shown.textContent);
+  }
+  return { el: labelled(label, control, shown), get value() { return Number(control.value); }, set value(to) { set(to); } };
+}
+
+export function choice({ label, options, value = 0, onchange }) { // options: the words to choose from
+  const control = element("select", { onchange: () => onchange(control.selectedIndex) },
+    ...options.map((name, i) => element("option", { selected: i === value }, name)));
+  return { el: labelled(label, control), get value() { return control.selectedIndex; }, set value(i) { control.selectedIndex = i; } };
+}
+
+export function tick({ label, checked = false, onchange }) {
+  const control = element("input", { type: "checkbox", checked, onchange: () => onchange(control.checked) });
+  control.id = `mf-control-${++labels}`;
+  const el = element("div", { class: "mf-control mf-tick" }, control, element("label", { for: control.id }, label));
+  return { el, get value() { return control.checked; } };
+}
+
+export const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+
+export const panel = (title, ...children) => element("div", { class: "mf-panel" },
+  element("div", { class: "mf-title" }, title), ...children);
+
+export const panels = (...children) => element("div", { class: "mf-panels" }, ...children);
