@@ -32,7 +32,7 @@ def linear_from_templates(
         layer.bias.copy_(-(means**2).sum(1)/2)
     return layer
 
-# %% ../nbs/03_learning.ipynb #c059
+# %% ../nbs/03_learning.ipynb #c062
 def sgd_step(
     model:nn.Module,  # a network that scores rows of `x`; its weights are changed
     x:torch.Tensor,   # floats [n, ...]: some images
@@ -47,7 +47,7 @@ def sgd_step(
         for p in model.parameters(): p -= rate*p.grad
     return loss.item()
 
-# %% ../nbs/03_learning.ipynb #c066
+# %% ../nbs/03_learning.ipynb #c069
 def loss_and_accuracy(
     model:nn.Module,  # a network that scores rows of `x`
     x:torch.Tensor,   # floats [n, ...]
@@ -59,7 +59,7 @@ def loss_and_accuracy(
     correct = (scores.argmax(1) == y).float().mean()
     return F.cross_entropy(scores, y).item(), correct.item()
 
-# %% ../nbs/03_learning.ipynb #c073
+# %% ../nbs/03_learning.ipynb #c076
 def _check_fit(x, y, rate, batch_size, epochs):
     "`ValueError` or `TypeError` for what `fit` cannot use."
     if len(x) != len(y) or not len(x):
@@ -72,7 +72,7 @@ def _check_fit(x, y, rate, batch_size, epochs):
         raise ValueError('rate, batch_size and epochs must be above 0, got '
                          f'{rate}, {batch_size} and {epochs}')
 
-# %% ../nbs/03_learning.ipynb #c074
+# %% ../nbs/03_learning.ipynb #c077
 def fit(
     model:nn.Module,     # a network that scores rows of `x`; its weights are changed
     x:torch.Tensor,      # floats [n, ...], the images to train on
@@ -97,7 +97,7 @@ def fit(
     model.eval()
     return pd.DataFrame(history).rename_axis('epoch')
 
-# %% ../nbs/03_learning.ipynb #c084
+# %% ../nbs/03_learning.ipynb #c087
 def interval_over_seeds(
     values:list,      # floats [n]: one result of each run, n > 1
     level:float=.95,  # how often the interval should cover the mean of all seeds
