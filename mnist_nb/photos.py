@@ -1,4 +1,4 @@
-"""Draw digits with a pen of our own, photograph them with a simulated camera, and teach the network what MNIST's writers never wrote.
+"""Draw digits as people write them around the world, photograph them with a simulated camera, and teach the network what MNIST never showed it.
 
 Docs: https://mnist-nb.github.io/mnist_nb/photos.html.md"""
 
@@ -6,13 +6,14 @@ Docs: https://mnist-nb.github.io/mnist_nb/photos.html.md"""
 
 # %% auto #0
 __all__ = ['PEN', 'NEW_STYLES', 'LETTERS', 'NEW_LETTERS', 'SIGNS', 'STRANGERS', 'CONDITIONS', 'pen_strokes', 'wobble', 'lay_ink',
-           'draw_digit', 'draw_letter', 'draw_stranger', 'as_mnist', 'as_ink', 'Camera', 'write_on_paper',
-           'lay_on_desk', 'light', 'expose', 'photograph', 'on_sheet', 'photo_set', 'draw_page']
+           'draw_digit', 'as_mnist', 'as_ink', 'draw_letter', 'draw_stranger', 'Camera', 'write_on_paper', 'on_sheet',
+           'plot_photos', 'lay_on_desk', 'light', 'expose', 'photograph', 'photo_set', 'draw_page', 'drawn_digits',
+           'drawn_strangers', 'as_photographed', 'teaching_sets', 'exam_sets', 'Teaching', 'teach', 'settle', 'exam']
 
 # %% ../nbs/92_photos.ipynb #c004
 import io
 import string
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage as ndi
 
-from .data import DIGITS, check_images, holdout_split, load_mnist
+from .data import check_images, holdout_split, load_mnist
 
 # %% ../nbs/92_photos.ipynb #c008
 # Points "x,y" that the pen passes, in a box 100 high; y runs downwards. The pen turns
@@ -35,6 +36,7 @@ PEN = {
         'short flag': '18,20 34,2 | 34,50 34,100',
         'upstroke': '2,48 24,26 42,2 | 42,50 42,100',
         'long upstroke': '0,68 26,38 46,2 | 45,50 44,100',
+        'very long upstroke': '0,86 26,42 46,2 | 45,50 42,100',
         'curved upstroke': '0,40 24,30 46,2 | 44,50 42,100',
         'flat upstroke': '0,34 22,22 46,0 | 45,50 44,100',
         'foot': '16,22 36,2 | 36,50 36,98 / 8,98 34,98 64,98',
@@ -53,7 +55,8 @@ PEN = {
         'closed': '46,100 46,50 46,2 | 26,34 4,66 | 36,66 68,66',
         'closed, leg last': '44,2 24,34 4,62 | 36,62 70,62 / 46,4 46,50 46,100',
         'one line': '56,2 30,30 6,56 | 30,58 58,50 | 60,8 | 56,52 50,100'},
-    5: {'two strokes': '18,4 14,42 | 36,36 56,48 60,70 46,94 24,99 4,90 / 18,4 40,4 62,3',
+    5: {'two strokes': '18,4 14,42 | 36,36 56,48 60,70 46,94 24,99 4,90 / '
+                       '18,4 40,4 62,3',
         'one stroke': '60,3 40,4 20,4 | 16,42 | 38,37 58,50 60,72 44,95 22,99 4,90',
         'like an S': '60,5 36,2 20,14 18,34 34,46 54,56 58,76 42,96 20,98 4,88',
         'short roof': '24,8 16,46 | 38,40 56,54 56,78 36,98 6,94 / 24,8 36,8 50,4'},
@@ -69,11 +72,14 @@ PEN = {
         'bent, barred': '4,8 30,5 60,4 | 42,36 32,66 30,100 / 14,54 36,52 58,50',
         'hooked, barred': '8,22 8,5 | 34,5 62,4 | 46,44 28,100 / 18,52 40,52 60,50',
         'wavy, barred': '2,18 14,6 34,12 60,2 | 44,46 24,100 / 10,56 34,52 58,46'},
-    8: {'one line': '54,14 34,2 14,12 16,30 34,46 56,66 54,88 34,99 12,90 12,68 34,48 52,30 54,14',
+    8: {'one line': '54,14 34,2 14,12 16,30 34,46 56,66 54,88 34,99 12,90 12,68 34,48 '
+                    '52,30 54,14',
         'two rings': '34,48 16,36 16,12 34,2 52,12 52,36 34,48 / '
                      '34,48 12,60 10,86 34,99 58,86 56,60 34,48',
-        'open top': '56,8 34,2 16,16 26,36 48,56 58,80 38,98 14,90 12,70 34,50 54,26 62,10',
-        'from the middle': '34,48 52,30 48,8 30,2 14,14 20,34 36,48 56,66 54,90 34,99 12,88 14,66 36,46'},
+        'open top': '56,8 34,2 16,16 26,36 48,56 58,80 38,98 14,90 12,70 34,50 54,26 '
+                    '62,10',
+        'from the middle': '34,48 52,30 48,8 30,2 14,14 20,34 36,48 56,66 54,90 34,99 '
+                           '12,88 14,66 36,46'},
     9: {'straight': '56,18 42,4 20,6 8,26 16,46 38,48 56,24 | 56,60 54,100',
         'slanted': '56,16 40,2 18,8 8,30 20,48 42,42 58,14 | 46,54 28,100',
         'curl': '56,18 42,4 20,6 8,26 16,46 38,48 56,24 | 58,62 48,90 26,99 6,90',
@@ -99,11 +105,12 @@ def _curve(points, n=6):
     before, after = 2*points[:1] - points[1:2], 2*points[-1:] - points[-2:-1]
     if len(points) > 3 and np.hypot(*(points[0] - points[-1])) < .15:  # a ring
         before, after = points[-2:-1], points[1:2]
-    a, b, c, d = np.lib.stride_tricks.sliding_window_view(
-        np.concatenate([before, points, after]), 4, axis=0).transpose(2, 0, 1)[:, :, None]
+    points = np.concatenate([before, points, after])
+    fours = np.lib.stride_tricks.sliding_window_view(points, 4, axis=0)
+    a, b, c, d = fours.transpose(2, 0, 1)[:, :, None]
     t = np.linspace(0, 1, n, endpoint=False)[:, None]
     curve = b + t/2*(c - a + t*(2*a - 5*b + 4*c - d + t*(3*(b - c) + d - a)))
-    return np.concatenate([curve.reshape(-1, 2), points[-1:]])
+    return np.concatenate([curve.reshape(-1, 2), points[-2:-1]])
 
 def pen_strokes(
     digit:int,                # which
@@ -149,7 +156,7 @@ def lay_ink(
     width:float=22,          # pixels: of the line
     pressure:float=0.,       # by what share the width varies along a stroke
     rng:np.random.Generator|None=None,  # decides where it varies; not used without
-    dots:bool=False,         # points only, where strokes are no lines but sets of points
+    dots:bool=False,         # the points only, where strokes are mere sets of points
 ) -> np.ndarray:             # uint8 [side, side]: 0 is paper, 255 is ink
     "Draw strokes in the middle of a field, with soft edges."
     every = np.concatenate(strokes)
@@ -161,8 +168,10 @@ def lay_ink(
         radius = np.full(len(way), width)
         if rng is not None and pressure:
             phase, speed = rng.uniform(0, 6), rng.uniform(1, 4)
-            radius = width*(1 + pressure*np.sin(phase + speed*np.linspace(0, 3, len(way))))
-        for (x, y), r in zip(way, radius): pen.ellipse((x - r, y - r, x + r, y + r), 255)
+            time = np.linspace(0, 3, len(way))
+            radius = width*(1 + pressure*np.sin(phase + speed*time))
+        for (x, y), r in zip(way, radius):
+            pen.ellipse((x - r, y - r, x + r, y + r), 255)
         if dots: continue
         for a, b, r in zip(way, way[1:], radius):
             pen.line([*a, *b], fill=255, width=round(2*r))
@@ -183,6 +192,35 @@ def draw_digit(
 def _width(width, rng):
     if width is not None: return width
     return .1 if rng is None else np.exp(rng.uniform(np.log(.035), np.log(.17)))
+
+# %% ../nbs/92_photos.ipynb #c020
+def as_mnist(
+    ink:np.ndarray,  # uint8 [h, w]: 0 is paper, 255 is ink
+) -> np.ndarray:     # uint8 [28, 28]
+    """Scale ink to MNIST's box of 20×20 and centre it by mass. `ValueError` without
+    ink."""
+    picture = Image.fromarray(ink)
+    box = picture.getbbox()
+    if box is None: raise ValueError('expected ink, got an empty sheet')
+    w, h = box[2] - box[0], box[3] - box[1]
+    sides = [max(1, round(20*n/max(w, h))) for n in (w, h)]
+    small = np.asarray(picture.resize(sides, Image.Resampling.BOX, box))
+    top, left = (int(np.clip(round(14 - c), 0, 28 - n))
+                 for c, n in zip(ndi.center_of_mass(small), small.shape))
+    field = np.zeros((28, 28), np.uint8)
+    field[top:top+small.shape[0], left:left+small.shape[1]] = small
+    return field
+
+def as_ink(
+    image:np.ndarray,  # uint8 [28, 28], bright on black, as MNIST has it
+    side:int=280,      # pixels: the field is a square
+) -> np.ndarray:       # uint8 [side, side]: 0 is paper, 255 is ink
+    "Enlarge one of MNIST's digits to ink with sharp edges."
+    check_images(image[None])
+    large = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    steeper = 4/3*max(1, side/280)
+    edge = (np.asarray(large, np.float32) - 110)*steeper + 128
+    return edge.clip(0, 255).astype(np.uint8)
 
 # %% ../nbs/92_photos.ipynb #c016
 # Letters whose shape is none of a digit's: no O, I, l, S, Z, q, b, g
@@ -266,12 +304,15 @@ def _drawing(rng, letters):
         [np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])],       # a box
         [np.array([[0, 1], [.5, 0], [1, 1], [0, 1]])],              # a triangle
         [np.stack([np.cos(2*t), np.sin(2*t)], 1)[::6]*1.],          # a star
-        [np.array([[0, .5], [1, .5]]), np.array([[.6, .2], [1, .5], [.6, .8]])]]  # an arrow
+        [np.array([[0, .5], [1, .5]]),
+         np.array([[.6, .2], [1, .5], [.6, .8]])]]                  # an arrow
     return wobble(pictures[rng.integers(len(pictures))], rng)
 
-STRANGERS = {'letter': lambda rng, letters: _letter_points(rng.choice(list(letters)), rng),
-             'sign': lambda rng, letters: _letter_points(rng.choice(list(SIGNS)), rng),
-             'word': _word, 'number': _number, 'scribble': _scribble, 'drawing': _drawing}
+def _letter(rng, letters): return _letter_points(rng.choice(list(letters)), rng)
+def _sign(rng, letters): return _letter_points(rng.choice(list(SIGNS)), rng)
+
+STRANGERS = {'letter': _letter, 'sign': _sign, 'word': _word, 'number': _number,
+             'scribble': _scribble, 'drawing': _drawing}
 
 def draw_stranger(
     kind:str,                 # a key of `STRANGERS`, such as 'letter'
@@ -285,34 +326,6 @@ def draw_stranger(
         raise ValueError(f'expected one of {", ".join(STRANGERS)}, got {kind!r}')
     dots = kind in ('letter', 'sign', 'word')
     return _fitted(STRANGERS[kind](rng, letters), rng, side, width, dots)
-
-# %% ../nbs/92_photos.ipynb #c020
-def as_mnist(
-    ink:np.ndarray,  # uint8 [h, w]: 0 is paper, 255 is ink
-) -> np.ndarray:     # uint8 [28, 28]
-    """Scale ink to MNIST's box of 20×20 and centre it by mass. `ValueError` without
-    ink."""
-    picture = Image.fromarray(ink)
-    box = picture.getbbox()
-    if box is None: raise ValueError('expected ink, got an empty sheet')
-    w, h = box[2] - box[0], box[3] - box[1]
-    sides = [max(1, round(20*n/max(w, h))) for n in (w, h)]
-    small = np.asarray(picture.resize(sides, Image.Resampling.BOX, box))
-    top, left = (int(np.clip(round(14 - c), 0, 28 - n))
-                 for c, n in zip(ndi.center_of_mass(small), small.shape))
-    field = np.zeros((28, 28), np.uint8)
-    field[top:top+small.shape[0], left:left+small.shape[1]] = small
-    return field
-
-def as_ink(
-    image:np.ndarray,  # uint8 [28, 28], bright on black, as MNIST has it
-    side:int=280,      # pixels: the field is a square
-) -> np.ndarray:       # uint8 [side, side]: 0 is paper, 255 is ink
-    "Enlarge one of MNIST's digits to ink with sharp edges."
-    check_images(image[None])
-    large = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-    edge = (np.asarray(large, np.float32) - 110)*(side/280)*4/3 + 128
-    return edge.clip(0, 255).astype(np.uint8)
 
 # %% ../nbs/92_photos.ipynb #c030
 @dataclass(frozen=True)
@@ -380,12 +393,47 @@ def _print_lines(sheet, rng, paper):
                 where[axis] = slice(at, at + thick)
                 sheet[tuple(where)] = blue
     elif paper == 'box':
-        thick, (top, left) = max(2, min(h, w)//90), (rng.uniform(.03, .09, 2)*(h, w)).astype(int)
-        dark = .2*np.ones(3)
-        sheet[top:top+thick, left:w-left] = sheet[h-top-thick:h-top, left:w-left] = dark
-        sheet[top:h-top, left:left+thick] = sheet[top:h-top, w-left-thick:w-left] = dark
+        top, left = (rng.uniform(.03, .09, 2)*(h, w)).astype(int)
+        outer = sheet[top:h-top, left:w-left]
+        thick = max(2, min(h, w)//90)
+        outer[:thick] = outer[-thick:] = outer[:, :thick] = outer[:, -thick:] = .2
     elif paper != 'plain':
         raise ValueError(f'paper must be plain, ruled, squared or box, got {paper!r}')
+
+# %% ../nbs/92_photos.ipynb #c029
+def on_sheet(
+    ink:np.ndarray,           # uint8 [side, side]: 0 is paper, 255 is ink
+    rng:np.random.Generator,  # decides the place
+    side:int=400,             # pixels: the sheet is a square
+    share:float|None=None,    # height of the field on the sheet; .5 to .9 if None
+) -> np.ndarray:              # uint8 [side, side]
+    "Put a drawn digit anywhere on a larger, empty sheet."
+    n = round(side*(rng.uniform(.5, .9) if share is None else share))
+    small = Image.fromarray(ink).resize((n, n), Image.Resampling.BOX if n < len(ink)
+                                        else Image.Resampling.BICUBIC)
+    top, left = rng.integers(0, side - n + 1, 2)
+    sheet = np.zeros((side, side), np.uint8)
+    sheet[top:top+n, left:left+n] = small
+    return sheet
+
+# %% ../nbs/92_photos.ipynb #c032a
+def plot_photos(
+    photos:list,         # [h, w, 3], uint8 or from 0 to 1; sizes may differ
+    titles:list,         # a short text for each
+    ncols:int=4,         # photos in a row
+    size:float=1.7,      # inches a photo
+):                       # a matplotlib `Figure`, to be shown by the notebook or saved
+    "Draw photos in a grid."
+    from matplotlib import pyplot as plt
+    nrows = -(-len(photos)//ncols)
+    fig, axes = plt.subplots(nrows, ncols, figsize=(ncols*size, nrows*(size + .25)),
+                             squeeze=False, layout='constrained')
+    for ax in axes.flat: ax.axis('off')
+    for ax, photo, title in zip(axes.flat, photos, titles, strict=False):
+        ax.imshow(photo)
+        ax.set_title(title, fontsize=9)
+    plt.close(fig)
+    return fig
 
 # %% ../nbs/92_photos.ipynb #c034
 def lay_on_desk(
@@ -399,9 +447,10 @@ def lay_on_desk(
     h, w = sheet.shape[:2]
     angle = np.radians(camera.tilt*rng.uniform(-4, 4))
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-    corners = corners*(1 - .2*camera.desk) + camera.tilt*rng.uniform(-.015, .015, (4, 2))
-    corners = corners @ [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
-    corners = (corners + 1)/2*(w, h)
+    corners = corners*(1 - .2*camera.desk)
+    corners = corners + camera.tilt*rng.uniform(-.015, .015, (4, 2))
+    cos, sin = np.cos(angle), np.sin(angle)
+    corners = (corners @ [[cos, sin], [-sin, cos]] + 1)/2*(w, h)
     seen, margin = sheet, 0
     if not camera.desk:  # paper goes on beyond the picture
         margin = round(.12*max(h, w)*(1 + camera.tilt))
@@ -412,18 +461,23 @@ def lay_on_desk(
         target += [u, v]
     a, b, c, d, e, f, g, i = np.linalg.solve(np.array(rows), np.array(target, float))
     # the padded sheet starts `margin` pixels to the left of and above the sheet
-    map = [a + margin*g, b + margin*i, c + margin, d + margin*g, e + margin*i, f + margin, g, i]
+    map = [a + margin*g, b + margin*i, c + margin,
+           d + margin*g, e + margin*i, f + margin, g, i]
     how = (w, h), Image.Transform.PERSPECTIVE, map, Image.Resampling.BILINEAR
-    channels = [np.asarray(Image.fromarray(np.ascontiguousarray(seen[..., k])).transform(*how))
-                for k in range(3)]
-    view = np.stack(channels, 2)
+    channels = [Image.fromarray(channel) for channel in seen.transpose(2, 0, 1).copy()]
+    view = np.stack([np.asarray(c.transform(*how)) for c in channels], 2)
     if not camera.desk: return view
     inside = Image.new('L', (2*w, 2*h))
     ImageDraw.Draw(inside).polygon((2*corners).ravel().tolist(), fill=255)
     inside = np.asarray(inside.reduce(2), np.float32)[..., None]/255
-    desk = np.array([.32, .22, .15])*rng.uniform(.5, 1.4)*(1 - rng.uniform(0, .6)*np.array([0, -.4, -1]))
-    wood = 1 + .08*_smooth_noise(rng, (h, w), 25)[..., None] + .04*_smooth_noise(rng, (h, w), 3)[..., None]
-    return (view*inside + desk*wood*(1 - inside)).clip(0, 1).astype(np.float32)
+    return view*inside + _desk(rng, h, w)*(1 - inside)
+
+def _desk(rng, h, w):
+    "Dark wood, or something greyer"
+    colour = np.array([.32, .22, .15])*rng.uniform(.5, 1.4)
+    colour = colour*(1 + rng.uniform(0, .6)*np.array([0, .4, 1]))
+    grain = .08*_smooth_noise(rng, (h, w), 25) + .04*_smooth_noise(rng, (h, w), 3)
+    return (colour*(1 + grain[..., None])).clip(0, 1).astype(np.float32)
 
 def light(
     view:np.ndarray,          # float32 [h, w, 3], from 0 to 1
@@ -437,7 +491,8 @@ def light(
     angle = rng.uniform(0, 2*np.pi, 2)
     lamp = .88 + .14*camera.shade*(x*np.cos(angle[0]) + y*np.sin(angle[0]))
     across = x*np.cos(angle[1]) + y*np.sin(angle[1]) - rng.uniform(-.5, .5)
-    lamp = lamp*(1 - min(.5*camera.shadow, .9)/(1 + np.exp(-across/rng.uniform(.01, .06))))
+    edge = 1/(1 + np.exp(-across/rng.uniform(.01, .06)))  # from lit to dark
+    lamp = lamp*(1 - min(.5*camera.shadow, .9)*edge)
     lamp = lamp*(1 - .17*camera.vignette*(x*x + y*y))
     tint = 1 + camera.warmth*rng.uniform(-1, 1)*np.array([.06, 0, -.08])
     return (view*lamp[..., None]*tint).clip(0, 1).astype(np.float32)
@@ -478,21 +533,6 @@ def photograph(
     return view
 
 # %% ../nbs/92_photos.ipynb #c040
-def on_sheet(
-    ink:np.ndarray,           # uint8 [side, side]: 0 is paper, 255 is ink
-    rng:np.random.Generator,  # decides the place
-    side:int=400,             # pixels: the sheet is a square
-    share:float|None=None,    # height of the field on the sheet; .5 to .9 if None
-) -> np.ndarray:              # uint8 [side, side]
-    "Put a drawn digit anywhere on a larger, empty sheet."
-    n = round(side*(rng.uniform(.5, .9) if share is None else share))
-    small = Image.fromarray(ink).resize((n, n), Image.Resampling.BOX if n < len(ink)
-                                        else Image.Resampling.BICUBIC)
-    top, left = rng.integers(0, side - n + 1, 2)
-    sheet = np.zeros((side, side), np.uint8)
-    sheet[top:top+n, left:left+n] = small
-    return sheet
-
 CONDITIONS = {  # name: the camera, and the height of the digit's field on the sheet
     'scan': (Camera(tilt=0, shade=0, warmth=0, noise=.3), None),
     'phone': (Camera(), None),
@@ -519,8 +559,8 @@ def photo_set(
     n:int,               # how many
     condition:str='phone',  # a key of `CONDITIONS`
     seed:int=0,          # where the draws start
-    ink:str='mnist',     # 'mnist': digits of the test images; 'held-out': of the held-out
-                         # images; 'pen': drawn by the pen
+    ink:str='mnist',     # 'mnist': digits of the test images; 'held-out': of those
+                         # held out from training; 'pen': drawn by the pen
     side:int=400,        # pixels: the photos are squares
 ) -> tuple[list, np.ndarray]:  # photos, uint8 [side, side, 3] each; their labels [n]
     """Photograph digits under one condition: the same seed gives the same digits in the
@@ -568,7 +608,8 @@ def draw_page(
                 continue
             ink = _trimmed(glyphs(c, rng))
             up, right = (jitter*height*rng.uniform(-1, 1, 2)).round().astype(int)
-            placed.append((c, ink, x + right, y + height - len(ink) + up))
+            drop = (height - len(ink))//(2 if c in '+-=<>~' else 1)  # signs: half-way
+            placed.append((c, ink, x + right, y + drop + up))
             x += ink.shape[1] + round(gap*height)
         y += round(1.7*height)
     if not placed: raise ValueError(f'expected rows with a character, got {rows!r}')
@@ -599,3 +640,207 @@ def _glyph(character, rng, height, width):
 def _trimmed(ink):
     if not ink.any(): raise ValueError('expected a glyph with ink, got an empty one')
     return ink[np.ix_(ink.any(1), ink.any(0))]
+
+# %% ../nbs/92_photos.ipynb #c050
+def drawn_digits(
+    n:int,           # how many
+    seed:int=0,      # where the draws start
+    new:bool=False,  # only the styles of `NEW_STYLES`? Else only the others
+) -> tuple[list, np.ndarray]:  # inks, uint8 [112, 112] each; labels [n]
+    "Draw digits in all styles but the new ones, or in those alone."
+    inks, labels = [], np.empty(n, int)
+    for i in range(n):
+        rng = np.random.default_rng([seed, i])
+        digit = labels[i] = rng.integers(10)
+        styles = [s for s in PEN[digit] if (s == NEW_STYLES[digit]) == new]
+        inks.append(draw_digit(int(digit), rng.choice(styles), rng, side=112))
+    return inks, labels
+
+def drawn_strangers(
+    n:int,              # how many
+    seed:int=0,         # where the draws start
+    new:bool=False,     # only with the letters of `NEW_LETTERS`? Else only the others
+    kinds:tuple=('letter', 'letter', *STRANGERS),  # half of them letters and words
+) -> list:              # inks, uint8 [112, 112] each
+    "Draw what is no digit."
+    letters = NEW_LETTERS if new else ''.join(set(LETTERS) - set(NEW_LETTERS))
+    letters, inks = ''.join(sorted(letters)), []
+    for i in range(n):
+        rng = np.random.default_rng([seed, i])
+        inks.append(draw_stranger(rng.choice(kinds), rng, letters, side=112))
+    return inks
+
+def as_photographed(
+    inks:list,       # uint8 [h, w] each: 0 is paper, 255 is ink
+    seed:int=0,      # where the draws start
+    side:int=224,    # pixels: the photos are squares
+) -> tuple[np.ndarray, np.ndarray]:  # uint8 [m, 28, 28]: what the preparation made of
+                                     # photos; which of the inks they are, integers [m]
+    """Photograph inks, each under a condition of its own, and prepare the photos as
+    Chapter 9 does. Photos that it cut out wrongly are left out."""
+    from mnist_nb.your_digit import prepare_digit
+    images, kept = [], []
+    for i, ink in enumerate(inks):
+        rng = np.random.default_rng([seed, i])
+        camera, share = CONDITIONS[rng.choice(list(CONDITIONS))]
+        photo = photograph(on_sheet(ink, rng, side, share), rng, camera)
+        image, ideal = prepare_digit(photo).image, as_mnist(ink)
+        a, b = (ndi.gaussian_filter(x.astype(float), 1.5) for x in (image, ideal))
+        if (a*b).sum() > .7*np.sqrt((a*a).sum()*(b*b).sum()):
+            images.append(image)
+            kept.append(i)
+    return np.array(images, np.uint8).reshape(-1, 28, 28), np.array(kept, int)
+
+# %% ../nbs/92_photos.ipynb #c051
+def teaching_sets(
+    seed:int=0,            # where the draws start
+    n_drawn:int=12_000,    # digits from the pen
+    n_strangers:int=8_000,
+    n_photos:int=600,      # photos of the pen's digits, of MNIST's, and half as many
+                           # of strangers
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # digits, uint8 [n, 28, 28]; their
+                                                 # labels; strangers, uint8 [m, 28, 28]
+    """Draw what the network is to learn, without the new styles and letters. Photos
+    count three times."""
+    images, labels = load_mnist('train')
+    rng = np.random.default_rng(seed)
+    idx = rng.choice(holdout_split()[0], n_photos, replace=False)
+    inks, y = drawn_digits(n_drawn, seed)
+    strangers = drawn_strangers(n_strangers, seed + 1)
+    real, which = as_photographed([as_ink(images[i], 112) for i in idx], seed + 2)
+    drawn, also = as_photographed(inks[:n_photos], seed + 3)
+    odd, _ = as_photographed(strangers[:n_photos//2], seed + 4)
+    digits = [np.stack([as_mnist(ink) for ink in inks]), *[real, drawn]*3]
+    return (np.concatenate(digits),
+            np.concatenate([y, *[labels[idx[which]], y[also]]*3]).astype(int),
+            np.concatenate([np.stack([as_mnist(ink) for ink in strangers]), *[odd]*3]))
+
+def exam_sets(
+    seed:int=100,     # where the draws start
+    n:int=1000,       # pictures of each kind
+    n_photos:int=300, # of each kind of photo; none if 0
+) -> dict:            # name: (images uint8 [n, 28, 28], labels [n]; -1 for strangers)
+    """Draw what the network is examined with: styles, letters and images that it was
+    not taught."""
+    images, labels = load_mnist('train')
+    held = holdout_split()[1]
+    def digits(new, seed):
+        inks, y = drawn_digits(n, seed, new)
+        return inks, (np.stack([as_mnist(ink) for ink in inks]), y)
+    def strangers(seed, **options):
+        inks = drawn_strangers(n, seed, new=True, **options)
+        return inks, (np.stack([as_mnist(ink) for ink in inks]), np.full(n, -1))
+    (_, known), (new_inks, new) = digits(False, seed), digits(True, seed + 1)
+    odd, letters = strangers(seed + 2, kinds=('letter',))
+    _, all_kinds = strangers(seed + 3)
+    sets = {'held out': (images[held], labels[held].astype(int)), 'known styles': known,
+            'new styles': new, 'new letters': letters, 'all strangers': all_kinds}
+    if n_photos:
+        chosen = held[:n_photos]
+        inks = [as_ink(images[i], 112) for i in chosen]
+        seen, which = as_photographed(inks, seed + 4)
+        sets['photos, MNIST'] = seen, labels[chosen[which]].astype(int)
+        seen, which = as_photographed(new_inks[:n_photos], seed + 5)
+        sets['photos, new styles'] = seen, new[1][which]
+        seen, which = as_photographed(odd[:n_photos], seed + 6)
+        sets['photos, new letters'] = seen, np.full(len(seen), -1)
+    return sets
+
+# %% ../nbs/92_photos.ipynb #c052
+@dataclass(frozen=True)
+class Teaching:
+    "How a trained network is taught more."
+    seen:int = 400_000           # images seen, repeats counted
+    batch:tuple = (88, 24, 16)   # in one step: MNIST, drawn digits, strangers
+    learning_rate:float = .001   # the peak of the cycle
+    doubt:float = .15            # weight of the strangers' loss
+    label_smoothing:float = .05  # as in Chapter 7
+    weight_decay:float = .1      # as in Chapter 7
+
+def teach(
+    sets:tuple,                   # digits, labels and strangers, as `teaching_sets` has
+    teaching:Teaching=Teaching(), # how
+    seed:int=42,                  # where order and distortions start
+):                                # a new `MnistCNN`, ready to predict
+    """Go on training the shipped network, with outlier exposure (Hendrycks, Mazeika and
+    Dietterich 2019)."""
+    import torch
+    from torch.nn import functional as F
+    from mnist_nb.cnn import as_batch, load_cnn
+    from mnist_nb.speed import bfloat16_autocast, pooled_first, random_affine
+    train = holdout_split()[0]
+    images, labels = (a[train] for a in load_mnist('train'))
+    digits, drawn_labels, strangers = sets
+    parts = [as_batch(x) for x in (images, digits, strangers)]
+    y, drawn_y = (torch.tensor(a, dtype=torch.long) for a in (labels, drawn_labels))
+    rng, model = torch.Generator().manual_seed(seed), load_cnn().train()
+    model = model.to(memory_format=torch.channels_last)
+    steps = teaching.seen//sum(teaching.batch)
+    optimiser = torch.optim.AdamW(model.parameters(), teaching.learning_rate, (.9, .99),
+                                  weight_decay=teaching.weight_decay, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, teaching.learning_rate, total_steps=steps + 1, pct_start=.15,
+        cycle_momentum=False)
+    orders = [_order(len(x), steps, n, rng) for x, n in zip(parts, teaching.batch)]
+    for mnist, drawn, odd in zip(*orders):
+        x = torch.cat([x[i] for x, i in zip(parts, (mnist, drawn, odd))])
+        x = random_affine(x.contiguous(memory_format=torch.channels_last), rng)
+        with bfloat16_autocast(): scores = pooled_first(model, x).float()
+        n = len(mnist) + len(drawn)
+        loss = F.cross_entropy(scores[:n], torch.cat([y[mnist], drawn_y[drawn]]),
+                               label_smoothing=teaching.label_smoothing)
+        doubt = -F.log_softmax(scores[n:], dim=1).mean()
+        loss = loss + teaching.doubt*doubt
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return model.eval()
+
+# %% ../nbs/92_photos.ipynb #c052a
+def _order(n, steps, size, rng):
+    "Indices of the images of each step: each epoch a new shuffle"
+    import torch
+    epochs = [torch.randperm(n, generator=rng) for _ in range(-(-steps*size//n))]
+    return torch.cat(epochs)[:steps*size].view(steps, size)
+
+# %% ../nbs/92_photos.ipynb #c056
+def settle(
+    model,        # `MnistCNN`, as `teach` returns it; changed in place
+    sets:dict,    # as `exam_sets` makes them
+) -> tuple[float, float]:  # the temperature; the confidence below which to refuse
+    """Divide the last layer by the temperature that fits digits not seen in training,
+    and choose the confidence that all but one in a hundred of them reach."""
+    import torch
+    from mnist_nb.breaking_it import fit_temperature
+    from mnist_nb.cnn import predict_probs
+    known = {name: s for name, s in sets.items()
+             if name == 'held out' or name.startswith('photos') and (s[1] >= 0).all()}
+    images, labels = (np.concatenate([s[i][:2000] for s in known.values()])
+                      for i in (0, 1))
+    temperature = fit_temperature(labels, predict_probs(model, images))
+    with torch.no_grad():
+        for p in (model.fc2.weight, model.fc2.bias): p /= temperature
+    lowest = min(np.quantile(predict_probs(model, x).max(1), .01)
+                 for x, _ in known.values())
+    return temperature, float(np.floor(100*lowest)/100)
+
+# %% ../nbs/92_photos.ipynb #c057
+def exam(
+    model,            # scores [n, 1, 28, 28] for ten digits
+    sets:dict,        # name: (images, labels), -1 for strangers, as `exam_sets` has it
+    below:float=0.,   # the confidence below which it does not answer
+    sure:float=.9,    # what counts as sure
+) -> dict:            # name: how many images, correct, wrong and sure, refused
+    """Examine a network. To a stranger every answer is wrong; a picture without ink
+    gets none, as in Chapter 9."""
+    from mnist_nb.cnn import predict_probs
+    marks = {}
+    for name, (images, labels) in sets.items():
+        probs = predict_probs(model, images)
+        top = np.where(images.any((1, 2)), probs.max(1), .1)
+        correct = (probs.argmax(1) == labels) & (top > .1)
+        marks[name] = dict(images=len(labels), correct=int(correct.sum()),
+                           sure_and_wrong=int((~correct & (top > sure)).sum()),
+                           refused=int((top < below).sum()))
+    return marks
