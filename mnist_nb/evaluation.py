@@ -170,7 +170,8 @@ def plot_predictions(
         if label not in top: top[2] = label
         colours = {label: 'C0', p.argmax(): 'C1'}
         right.barh(range(3), p[top], .6, color=[colours.get(d, 'C5') for d in top])
-        for y, d in enumerate(top): right.text(p[d] + .04, y, f'{p[d]:.0%}', va='center')
+        for y, d in enumerate(top):
+            right.text(p[d] + .04, y, f'{p[d]:.0%}', va='center')
         right.set(yticks=range(3), yticklabels=top, ylim=(2.6, -.6), xlim=(0, 1.7))
         right.set_xticks([])
         right.spines['bottom'].set_visible(False)
