@@ -156,7 +156,7 @@ def test_page(browser, address, name):
 @pytest.mark.parametrize("word", ["confusion", "softmax", "holdout_split"])
 def test_search(browser, address, start, word):
     "By keyboard alone: the page that is about the word is found, and the first page that is found opens"
-    wanted = {"confusion": "evaluation.html", "softmax": "cnn.html", "holdout_split": "reference.html"}[word]
+    wanted = {"confusion": "evaluation.html", "softmax": "learning.html", "holdout_split": "reference.html"}[word]
     links = f"{CONTROLS}.filter(e => e.tagName === 'A').map(e => e.href)"
     with opened(browser, address + start) as (page, problems):
         before, box = page.evaluate(links), page.locator(SEARCH).first

@@ -28,7 +28,7 @@ parsed = partial(BeautifulSoup, features="html.parser")
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     "A folder with the project's configuration, which nbdev reads from here; its name has a space"
-    for path in ("nbs/images/90_data.png", "nbs/_quarto.yml", "nbs/styles.css", "pyproject.toml"):
+    for path in ("nbs/images/01_exploration.png", "nbs/_quarto.yml", "nbs/styles.css", "pyproject.toml"):
         (tmp_path / "a project" / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / "a project" / path)
     monkeypatch.chdir(tmp_path / "a project")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -12,6 +13,7 @@ from mnist_nb.cnn import layer_table, load_cnn
 from mnist_nb.data import load_mnist
 from mnist_nb.evaluation import confusion_table
 from mnist_nb.exploration import use_course_style
+from mnist_nb.learning import fit, linear_from_templates
 from mnist_nb.results import load_results
 from mnist_nb.speed import load_benchmark
 from mnist_nb.your_digit import prepare_digit, simulate_photo
@@ -33,6 +35,15 @@ def exploration(ax):
     ax.imshow(values, cmap="Greys", vmax=430, aspect="auto")  # so light that the numbers can be read
     for (r, c), v in np.ndenumerate(values):
         ax.text(c, r, v, ha="center", va="center", fontsize=3.2, color="black")
+
+
+def learning(ax):
+    x, y = torch.from_numpy(as_vectors(IMAGES[:20_000])), torch.from_numpy(LABELS[:20_000].astype(np.int64))
+    layer = linear_from_templates(mean_images(IMAGES, LABELS).reshape(10, -1))
+    before = layer.weight.detach().numpy()[4].copy().reshape(28, 28)
+    fit(layer, x, y, rate=0.3, epochs=5)
+    after = layer.weight.detach().numpy()[4].reshape(28, 28)
+    ax.imshow(np.hstack([before, np.full((28, 2), np.nan), after]), cmap="RdBu_r", vmin=-1, vmax=1)
 
 
 def cnn(ax):
@@ -85,11 +96,10 @@ def results(ax):
 
 
 DRAW = {
-    "90_data": lambda ax: ax.imshow(mosaic(IMAGES[:15], 5)),
     "01_exploration": exploration,
     "02_baseline": lambda ax: ax.imshow(mosaic(mean_images(IMAGES, LABELS, (3, 7)), 2)),
-    **{"04_cnn": cnn, "05_evaluation": evaluation, "06_feature_maps": feature_maps, "07_speed": speed},
-    **{"08_breaking_it": breaking_it, "09_your_digit": your_digit, "10_results": results},
+    **{"03_learning": learning, "04_cnn": cnn, "05_evaluation": evaluation, "06_feature_maps": feature_maps},
+    **{"07_speed": speed, "08_breaking_it": breaking_it, "09_your_digit": your_digit, "10_results": results},
 }
 
 if __name__ == "__main__":
