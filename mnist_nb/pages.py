@@ -9,7 +9,6 @@ __all__ = ['find_pieces', 'typical_height', 'join_pieces', 'line_slope', 'readin
            'Page', 'read_digits', 'plot_page']
 
 # %% ../nbs/93_pages.ipynb #c004
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +78,10 @@ def _without_lines(ink):  # those of squared and ruled paper, and printed frames
         gone = (_without_lines(small) < small).astype(np.float32)
         return np.where(_resized(gone, ink.shape[::-1], Image.Resampling.NEAREST),
                         0, ink)
-    found = [(0, *_find_lines(ink)), (1, *[v.T for v in _find_lines(ink.T)])]
+    smooth = ndimage.gaussian_filter(ink, 1)
+    mask = smooth > _WEAK*threshold_otsu(smooth)
+    found = [(0, *_find_lines(smooth, mask)),  # level lines, then upright ones
+             (1, *[v.T for v in _find_lines(smooth.T, mask.T)])]
     digits = find_pieces(np.where(found[0][2] | found[1][2], 0, ink))[0] > 0
     if not digits.any(): return ink
     for axis, lines, erase in found:
@@ -172,10 +174,12 @@ def reading_order(
 def find_cuts(
     mask:np.ndarray,  # bool [h, w]: the pixels of one shape
 ) -> list:            # columns: 0, the valleys, w
-    "Find where a shape may be cut: at valleys of its ink per column, 8 at most."
+    """Find where a shape may be cut: at valleys of its ink per column, but not through
+    a hole; 8 at most."""
     h, w = mask.shape
     ink = ndimage.gaussian_filter1d(mask.sum(0).astype(float), max(.5, .02*h))
     low = ink == ndimage.minimum_filter1d(ink, max(3, int(.12*h)))
+    low &= (ndimage.binary_fill_holes(mask) == mask).all(0)  # else a 0 is cut in two
     low[:int(.15*h)] = low[w-int(.15*h):] = False
     valleys = np.flatnonzero(low)
     if len(valleys):  # of a flat valley, its middle
@@ -365,12 +369,11 @@ def plot_page(
 _COLUMNS = ['file', 'line', 'place', 'digit', 'probability', *range(10), 'left', 'top',
             'right', 'bottom', 'touching', 'warnings', 'error']
 
-def _read_page(source, stages=None):  # for the command: a dictionary for JSON
+def _read_page(source):  # for the command: a dictionary for JSON; what draws the page
     page = read_digits(source)
-    if stages: plot_page(page).figure.savefig(stages, facecolor='white')
-    return dict(text=page.text, lines=[[_as_dict(m) for m in line]
-                                       for line in page.lines],
-                warnings=list(page.warnings))
+    lines = [[_as_dict(mark) for mark in line] for line in page.lines]
+    result = dict(text=page.text, lines=lines, warnings=list(page.warnings))
+    return result, lambda: plot_page(page).figure
 
 def _as_dict(mark):
     return dict(digit=mark.digit, probability=round(mark.probability, 4),

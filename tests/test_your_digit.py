@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageOps
 
 import mnist_nb
 from mnist_nb.__main__ import main
+from mnist_nb import your_digit
 from mnist_nb.your_digit import digit_widget, draw_strokes, open_picture, predict_digit, prepare_digit
 
 STROKES = [[(110, 60), (80, 160), (200, 160)], [(170, 90), (165, 230)]]
@@ -58,6 +59,60 @@ def test_nothing_is_said_by_warnings():
     prepare_digit(np.zeros((40, 40)))
 
 
+SEVEN = [[(70, 70), (210, 70), (120, 240)], [(100, 150), (200, 150)]]
+LINED = {  # strokes, and lines over the whole picture
+    "a 4 in a box": (4, STROKES, [(40, 0, 40, 280), (240, 0, 240, 280), (0, 30, 280, 30), (0, 250, 280, 250)]),
+    "a 4 on squares": (
+        4,
+        STROKES,
+        [(x, 0, x, 280) for x in range(15, 280, 50)] + [(0, y, 280, y) for y in range(15, 280, 50)],
+    ),
+    "a 7 on rules": (7, SEVEN, [(0, y, 280, y + 12) for y in range(20, 280, 64)]),
+}
+
+
+@pytest.mark.parametrize("name", LINED)
+@pytest.mark.parametrize("pen, line", [(20, 3), (10, 6)])
+def test_lines_of_the_paper_are_removed(name, pen, line):
+    digit, strokes, lines = LINED[name]
+    picture = draw_strokes(strokes, width=pen)
+    for at in lines:
+        ImageDraw.Draw(picture).line(at, fill=0, width=line)
+    answer = predict_digit(picture)
+    assert (answer.digit, answer.warnings) == (digit, ())
+
+
+@pytest.mark.parametrize(
+    "strokes", [STROKES, SEVEN, [[(140, 20), (140, 260)]], [[(90, 240), (190, 240)], [(140, 40), (140, 240)]]]
+)
+@pytest.mark.parametrize("pen", [6, 24])
+@pytest.mark.parametrize("tight", [False, True])
+def test_straight_strokes_are_no_lines(strokes, pen, tight):
+    picture = draw_strokes(strokes, width=pen)
+    if tight:
+        picture = picture.crop(ImageOps.invert(picture).getbbox())
+    ink = your_digit.find_ink(np.asarray(picture, np.float32))
+    assert (your_digit.remove_lines(ink) == ink).all()
+
+
+@pytest.mark.parametrize("side, pen", [(280, 70), (2000, 4)])
+def test_very_thick_and_very_thin_pens(side, pen):
+    strokes = [[(x * side / 280, y * side / 280) for x, y in stroke] for stroke in STROKES]
+    assert predict_digit(draw_strokes(strokes, side, pen)).digit == 4
+
+
+def test_an_answer_is_refused_below_the_limit(monkeypatch, folder, capsys):
+    network, _ = your_digit._network()
+    monkeypatch.setattr(your_digit, "_network", lambda: (network, 1.1))
+    answer = predict_digit(FOUR)
+    assert answer.refused and answer.digit is None and answer.probs.argmax() == 4
+    assert "the best guess, 4, has" in answer.warnings[-1]
+    assert predict_digit(FOUR, network).digit == 4, "who brings a network gets its answer"
+    assert not predict_digit(np.zeros((40, 40))).refused
+    assert main(["predict", "four.png"]) == 0
+    assert capsys.readouterr().out.startswith("four.png: no digit; warning: this looks like no digit")
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     "Pictures, and what is none, in the working directory"
@@ -94,7 +149,7 @@ def test_command_ends_quietly_when_its_reader_does(folder, capsys, monkeypatch):
 
 
 def test_command_json_and_standard_input(folder):
-    command = [sys.executable, "-m", "mnist_nb", "predict", "--json", "-", "text.png"]
+    command = [sys.executable, "-W", "error", "-m", "mnist_nb", "predict", "--json", "-", "text.png"]
     done = subprocess.run(command, input=saved(FOUR, "png"), capture_output=True, timeout=120)
     four, text = json.loads(done.stdout)
     assert done.returncode == 1 and (four["file"], four["digit"], four["warnings"]) == ("-", 4, [])
@@ -120,6 +175,14 @@ def test_command_usage(arguments, capsys):
         main(arguments)
     out, err = capsys.readouterr()
     assert "usage: mnist-nb" in err and not out
+
+
+def test_a_prediction_imports_only_what_it_needs():
+    code = "import sys; from mnist_nb.__main__ import main; main(['predict', '-']); print({*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], input=saved(FOUR, "png"), capture_output=True, timeout=60)
+    assert b"'torch'" in done.stdout
+    for name in ("fastai", "pandas", "matplotlib", "sklearn", "skimage.morphology", "skimage.measure"):
+        assert f"'{name}'".encode() not in done.stdout, name
 
 
 def test_version_and_help_do_not_wait_for_torch():
@@ -230,3 +293,26 @@ def test_widget_shows_itself(widget, request):
     with capture_output() as shown:
         display(widget)
     assert "application/vnd.jupyter.widget-view+json" in shown.outputs[0].data
+
+
+def test_read_prints_the_lines_of_a_page(tmp_path):
+    "A process: lines as they stand, boxes in JSON, a row for each digit in CSV, errors as `predict` has them"
+    page = Image.new("L", (900, 800), 255)
+    for place in ((0, 0), (300, 0), (600, 40), (300, 440)):
+        page.paste(FOUR, place)
+    page.save(tmp_path / "page.png")
+
+    def read(*arguments):
+        command = [sys.executable, "-m", "mnist_nb", "read", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    done = read("page.png", "missing.png")
+    assert (done.returncode, done.stdout) == (1, "page.png:\n444\n4\n")
+    assert done.stderr == "mnist-nb: missing.png: No such file or directory\n"
+    done = read("--json", "--save-stages", "drawn", "page.png")
+    assert not done.returncode and not done.stderr
+    (first, *_), (last,) = json.loads(done.stdout)[0]["lines"]
+    assert first["digit"] == 4 and last["box"][1] > 440 and len(first["probabilities"]) == 10
+    assert (tmp_path / "drawn" / "0000_page.png").is_file()
+    lines = read("--csv", "page.png").stdout.splitlines()
+    assert len(lines) == 5 and lines[4].startswith("page.png,2,1,4,")
