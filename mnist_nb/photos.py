@@ -757,6 +757,7 @@ class Teaching:
     label_smoothing:float = .05  # as in Chapter 7
     weight_decay:float = .1      # as in Chapter 7
 
+# %% ../nbs/92_photos.ipynb #c052b
 def teach(
     sets:tuple,                   # digits, labels and strangers, as `teaching_sets` has
     teaching:Teaching=Teaching(), # how
@@ -823,7 +824,7 @@ def settle(
         for p in (model.fc2.weight, model.fc2.bias): p /= temperature
     lowest = min(np.quantile(predict_probs(model, x).max(1), .01)
                  for x, _ in known.values())
-    return temperature, float(np.floor(100*lowest)/100)
+    return temperature, round(np.floor(100*float(lowest))/100, 2)
 
 # %% ../nbs/92_photos.ipynb #c057
 def exam(
