@@ -151,6 +151,7 @@ def line_slope(
     best = (agree - 1e-6*abs(_SLOPES)).argmax()  # level, if nothing speaks for another
     return float(_SLOPES[best]), agree
 
+# %% ../nbs/93_pages.ipynb #c021b
 def reading_order(
     boxes:np.ndarray,  # [n, 4]: left, top, right, bottom
     size:float,        # the typical height
@@ -188,6 +189,7 @@ def find_cuts(
         valleys = np.sort(valleys[np.argsort(ink[valleys])[:_CUTS]])
     return [0, *valleys.tolist(), w]
 
+# %% ../nbs/93_pages.ipynb #c026a
 def best_parts(
     sure:dict,  # (start, end): the network's highest probability for these columns
     width:int,  # of the whole shape
