@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from .cnn import MEAN, STD, as_batch, forward_hooks, predict_probs
-from .data import DIGITS, check_images, check_labels
+from .data import check_images, check_labels
 from .exploration import plot_images
 
 # %% ../nbs/06_feature_maps.ipynb #c029
@@ -139,7 +139,9 @@ def plot_sum(
         block, col = divmod(i, ncols)
         for row, (name, values, limit) in enumerate(rows):
             ax = axes[3*block + row, col]
-            if i >= len(inputs): ax.axis('off'); continue
+            if i >= len(inputs):
+                ax.axis('off')
+                continue
             shown = draw(ax, values[i], limit)
             if row == 0: ax.set_title(i, fontsize=9)
             if row == 1: weights = shown
