@@ -410,7 +410,7 @@ def _find_lines(smooth, mask):  # pixels on level lines, and what to erase for t
     lines = _long(mask)
     if not lines.any(): return lines, lines
     width = _width(lines, 0)
-    crossed = _opened(mask, int(1.6*width) + 3) | (smooth > 1.6*np.median(smooth[lines]))
+    crossed = _opened(mask, int(1.25*width) + 2) | (smooth > 1.6*np.median(smooth[lines]))
     edges = ndimage.maximum_filter1d(lines.view(np.uint8), int(width)//2*2 + 3, axis=0)
     return lines, (edges > 0) & ~crossed
 
@@ -635,7 +635,7 @@ def predict_digit(
     probs = predict_probs(network, prepared.image[None])[0]
     digit, sure, warned = int(probs.argmax()), probs.max(), prepared.warnings
     if sure < least:
-        warned += (f'this looks like no digit: the best guess, {digit}, has {sure:.0%}',)
+        warned += (f'not sure enough to answer: the best guess, {digit}, has {sure:.0%}',)
         return Answer(None, probs, prepared, warned)
     if sure < _UNSURE:
         warned += (f'the network is unsure: its best guess has {sure:.0%}',)

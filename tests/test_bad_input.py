@@ -76,9 +76,9 @@ def is_error(result, *words):
 
 def is_answer(answer):
     p = answer.prepared
-    blank = answer.digit is None and p.image.max() == 0 and answer.warnings
+    none = answer.digit is None and answer.refused == bool(p.image.max()) and answer.warnings
     digit = answer.digit in range(10) and answer.probs.argmax() == answer.digit
-    return (blank or digit) and abs(answer.probs.sum() - 1) < 1e-3 and p.image.shape == (28, 28)
+    return (none or digit) and abs(answer.probs.sum() - 1) < 1e-3 and p.image.shape == (28, 28)
 
 
 def png_header(width, height, colour=0):
