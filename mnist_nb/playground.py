@@ -70,7 +70,8 @@ class Interactive:
         from traitlets import Any, Bytes
         traits = {key: Any(value).tag(sync=True) for key, value in self.data.items()}
         if self.weights:
-            traits['weights'] = Bytes(_weights(self.weights).read_bytes()).tag(sync=True)
+            content = _weights(self.weights).read_bytes()
+            traits['weights'] = Bytes(content).tag(sync=True)
         style = (_FOLDER/'figures.css').read_text(encoding='utf8')
         made = type('Figure', (anywidget.AnyWidget,),
                     dict(_esm=standalone(self.name), _css=style, **traits))
@@ -83,7 +84,8 @@ class Interactive:
                   _MIME: kept}
         if find_spec('anywidget'):
             shown = self.widget()._repr_mimebundle_()
-            bundle = {**(shown[0] if isinstance(shown, tuple) else shown or {}), **bundle}
+            shown = shown[0] if isinstance(shown, tuple) else shown or {}
+            bundle = {**shown, **bundle}
         return bundle, {'image/png': dict(width=width, height=height)}
 
 def _weights(name):

@@ -113,7 +113,8 @@ def open_picture(
             raise ValueError(f'expected a regular file, got {source}: '
                              'read it first and pass its content')
         with open(source, 'rb') as file: return _decode(file, longest)
-    if isinstance(source, (bytes, bytearray)): return _decode(io.BytesIO(source), longest)
+    if isinstance(source, (bytes, bytearray)):
+        return _decode(io.BytesIO(source), longest)
     if hasattr(source, 'read'): return _decode(_seekable(source), longest)
     raise TypeError('expected a path, bytes, an open binary file, a NumPy array or a '
                     f'Pillow picture, got {type(source).__name__}')
@@ -410,7 +411,8 @@ def _find_lines(smooth, mask):  # pixels on level lines, and what to erase for t
     lines = _long(mask)
     if not lines.any(): return lines, lines
     width = _width(lines, 0)
-    crossed = _opened(mask, int(1.25*width) + 2) | (smooth > 1.6*np.median(smooth[lines]))
+    dark = smooth > 1.6*np.median(smooth[lines])
+    crossed = _opened(mask, int(1.25*width) + 2) | dark
     edges = ndimage.maximum_filter1d(lines.view(np.uint8), int(width)//2*2 + 3, axis=0)
     return lines, (edges > 0) & ~crossed
 
@@ -442,7 +444,8 @@ def _long(mask):  # at half the size; lines of each slope lie level in a sheared
 def _thick(mask): return ndimage.maximum_filter1d(mask.view(np.uint8), 3, axis=0)
 
 def _opened(mask, n):  # the pixels in columns of at least n
-    inside = ndimage.minimum_filter1d(mask.view(np.uint8), n | 1, axis=0, mode='constant')
+    inside = ndimage.minimum_filter1d(
+        mask.view(np.uint8), n | 1, axis=0, mode='constant')
     return ndimage.maximum_filter1d(inside, n | 1, axis=0, mode='constant') > 0
 
 def _runs(lines, axis):
@@ -527,7 +530,7 @@ def fit_pen(
 class Prepared:
     "A picture on its way to MNIST: what `prepare_digit` made at each stage."
     sheet:np.ndarray   # float32 [h, w]: the sheet alone, grey, from 0 to 255
-    ink:np.ndarray     # float32 [h, w]: light evened, lines removed, from 0 (paper) to 1
+    ink:np.ndarray     # float32 [h, w]: light evened, lines removed, 0 (paper) to 1
     mask:np.ndarray    # bool [h, w]: the pixels of the digit; all False without ink
     crop:np.ndarray    # float [h', w']: the digit cut out; [1, 1] and zero without ink
     fitted:np.ndarray  # float: at most 20×20, aspect kept
@@ -635,7 +638,8 @@ def predict_digit(
     probs = predict_probs(network, prepared.image[None])[0]
     digit, sure, warned = int(probs.argmax()), probs.max(), prepared.warnings
     if sure < least:
-        warned += (f'not sure enough to answer: the best guess, {digit}, has {sure:.0%}',)
+        warned += ('not sure enough to answer: '
+                   f'the best guess, {digit}, has {sure:.0%}',)
         return Answer(None, probs, prepared, warned)
     if sure < _UNSURE:
         warned += (f'the network is unsure: its best guess has {sure:.0%}',)
@@ -794,7 +798,8 @@ def plot_answer(
     bars.set(xticks=range(10), ylim=(0, 1.02), xlabel='digit', ylabel='probability',
              title=title)
     image = answer.prepared.image[None]
-    values = record_activations(model or _network()[0], 'relu1', image)['relu1'][0].numpy()
+    network = model or _network()[0]
+    values = record_activations(network, 'relu1', image)['relu1'][0].numpy()
     padded = np.pad(values, ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
     grid = np.block([list(padded[i:i+4]) for i in range(0, 16, 4)])
     top = max(np.nanmax(grid), 1e-6)  # colours as in Chapter 6: white is zero
