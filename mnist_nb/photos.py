@@ -824,7 +824,7 @@ def settle(
         for p in (model.fc2.weight, model.fc2.bias): p /= temperature
     lowest = min(np.quantile(predict_probs(model, x).max(1), .01)
                  for x, _ in known.values())
-    return temperature, round(np.floor(100*float(lowest))/100, 2)
+    return temperature, int(100*float(lowest))/100
 
 # %% ../nbs/92_photos.ipynb #c057
 def exam(
