@@ -38,7 +38,7 @@ class Recipe:
     pool_first:bool = True        # max-pool before ReLU: the same for less work
     channels_last:bool = True     # the channels of a pixel side by side in memory
     affine:bool = False           # shift, turn, stretch and shear every batch at random
-    weight_decay:float = 0.       # share of each weight taken off per step, times the rate
+    weight_decay:float = 0.       # share of each weight taken off per step × rate
     bfloat16:bool = False         # multiply in bfloat16, where the processor has it
 
 # %% ../nbs/07_speed.ipynb #c019
@@ -84,8 +84,9 @@ def train_recipe(
     if recipe.channels_last: model = model.to(memory_format=torch.channels_last)
     order = _order(recipe, len(x), rng)
     # fused: all weights in one call, and not one tensor after the other.
-    optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, recipe.betas,
-                                  weight_decay=recipe.weight_decay, fused=True)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), recipe.learning_rate, recipe.betas,
+        weight_decay=recipe.weight_decay, fused=True)
     precision = bfloat16_autocast if recipe.bfloat16 else nullcontext
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=len(order) + 1,
