@@ -1,7 +1,7 @@
 // A 3×3 kernel to edit, swept over a digit: padding, stride, ReLU and pooling to switch.
 
 import { maxPool } from "./network.js";
-import { announcer, button, choice, colours, element, paintGrey, paintSigned, panel, panels, rowsOf, slider, tick } from "./parts.js";
+import { announcer, button, choice, colours, element, enlarge, paintGrey, paintSigned, panel, panels, rowsOf, slider, tick } from "./parts.js";
 
 const KERNELS = {
   "Left edge": [-1, 0, 1, -2, 0, 2, -1, 0, 1],
@@ -70,15 +70,6 @@ export default {
       context.lineWidth = 2;
       context.strokeRect(x * scale, y * scale, size * scale, size * scale);
     }
-    function enlarged(canvas, paint, columns, scale) {
-      const small = element("canvas");
-      paint(small);
-      canvas.width = columns * scale; canvas.height = columns * scale;
-      const context = canvas.getContext("2d");
-      context.imageSmoothingEnabled = false;
-      context.drawImage(small, 0, 0, canvas.width, canvas.height);
-    }
-
     function draw() {
       const image = images[state.image], weights = kernel(), options = { padding: padding.value, stride: stride.value ? 2 : 1 };
       const raw = sweep(image, 28, weights, options), limit = raw.values.reduce((a, v) => Math.max(a, Math.abs(v)), 1e-6);
@@ -89,9 +80,9 @@ export default {
       if (state.place >= state.count) state.place = 0;
       place.value = state.place;
       const row = Math.floor(state.place / raw.side), column = state.place % raw.side, edge = options.padding ? 1 : 0;
-      enlarged(input, (c) => paintGrey(c, image, 28, 1), 28, 10);
+      enlarge(input, (c) => paintGrey(c, image, 28, 1), 28, 28, 10);
       mark(input, column * options.stride - edge, row * options.stride - edge, 3, 10);
-      enlarged(output, (c) => paintSigned(c, values, side, limit), side, 280 / side);
+      enlarge(output, (c) => paintSigned(c, values, side, limit), side, side, 280 / side);
       const share = pool.value ? 2 : 1;
       if (Math.max(row, column) < side * share) mark(output, Math.floor(column / share), Math.floor(row / share), 1, 280 / side);
       const sum = raw.values[state.place], shown = relu.value ? Math.max(sum, 0) : sum;

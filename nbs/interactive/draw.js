@@ -1,7 +1,7 @@
 // Draw a digit, and see it read: the front page's figure.
 
 import { forward, normalise, parseWeights } from "./network.js";
-import { Bars, Pad, announcer, element, paintGrey, rowsOf } from "./parts.js";
+import { Bars, Pad, announcer, button, element, paintGrey, panel, panels, rowsOf, widePanel } from "./parts.js";
 import { prepareDrawing } from "./prepare.js";
 
 export default {
@@ -24,13 +24,11 @@ export default {
     }
 
     const pad = new Pad({ onchange: read });
-    const clear = element("button", { type: "button", onclick: () => pad.clear() }, "Clear");
-    const example = element("button", { type: "button", onclick: () => pad.put(examples[next++ % examples.length]) }, "Show a test digit");
-    el.append(element("div", { class: "mf-panels" },
-      element("div", { class: "mf-panel" }, element("div", { class: "mf-title" }, "Draw a digit"), pad.canvas,
-        element("div", { class: "mf-buttons" }, clear, examples.length ? example : "")),
-      element("div", { class: "mf-panel" }, element("div", { class: "mf-title" }, "What the network sees"), seen),
-      element("div", { class: "mf-panel mf-grows" }, element("div", { class: "mf-title" }, "What it says"), bars.el, line)));
+    el.append(panels(
+      panel("Draw a digit", pad.canvas, element("div", { class: "mf-buttons" }, button("Clear", () => pad.clear()),
+        button("Show a test digit", () => pad.put(examples[next++ % examples.length])))),
+      panel("What the network sees", seen),
+      widePanel("What it says", bars.el, line)));
     read();
   },
 };

@@ -2,7 +2,7 @@
 // a part of the digit; change the trained network for one with weights by chance.
 
 import { forward, normalise, parseWeights } from "./network.js";
-import { Bars, Pad, announcer, button, choice, colours, element, paintGrey, paintSigned, panel, panels, rowsOf, tick } from "./parts.js";
+import { Bars, Pad, announcer, button, choice, colours, element, enlarge, paintGrey, paintSigned, panel, panels, rowsOf, tick, widePanel } from "./parts.js";
 import { prepareDrawing } from "./prepare.js";
 
 // name: [maps, side, columns of the mosaic]
@@ -119,25 +119,17 @@ export default {
       }
       const weights = random.value ? chance : trained, input = normalise(pixels), made = { input, ...forward(weights, input) };
       const values = made[name], limit = values.reduce((a, v) => Math.max(a, Math.abs(v)), 1e-6), [map, y, x] = state.unit;
-      const field28 = new Float32Array(columns * side * rows * side);
+      const tiles = new Float32Array(columns * side * rows * side);
       values.forEach((v, i) => {
         const m = Math.floor(i / (side * side)), r = Math.floor(i / side) % side, c = i % side;
-        field28[(Math.floor(m / columns) * side + r) * columns * side + (m % columns) * side + c] = v;
+        tiles[(Math.floor(m / columns) * side + r) * columns * side + (m % columns) * side + c] = v;
       });
-      const small = element("canvas"), { accent } = colours(el);
-      paintSigned(small, field28, columns * side, limit);
-      mosaic.width = columns * side * scale; mosaic.height = rows * side * scale;
-      const context = mosaic.getContext("2d");
-      context.imageSmoothingEnabled = false;
-      context.drawImage(small, 0, 0, mosaic.width, mosaic.height);
+      const { accent } = colours(el), tiled = (c) => paintSigned(c, tiles, columns * side, limit);
+      const context = enlarge(mosaic, tiled, columns * side, rows * side, scale);
       Object.assign(context, { strokeStyle: accent, lineWidth: 2 });
       context.strokeRect((map % columns) * side * scale, Math.floor(map / columns) * side * scale, side * scale, side * scale);
       context.strokeRect(((map % columns) * side + x) * scale - 1, (Math.floor(map / columns) * side + y) * scale - 1, scale + 2, scale + 2);
-      paintGrey(small, pixels, 28);
-      seen.width = seen.height = 280;
-      const view = seen.getContext("2d"), [top, bottom] = field(name, y), [left, right] = field(name, x);
-      view.imageSmoothingEnabled = false;
-      view.drawImage(small, 0, 0, 280, 280);
+      const view = enlarge(seen, (c) => paintGrey(c, pixels, 28), 28, 28, 10), [top, bottom] = field(name, y), [left, right] = field(name, x);
       Object.assign(view, { strokeStyle: accent, lineWidth: 2 });
       view.strokeRect(left * 10, top * 10, (right - left + 1) * 10, (bottom - top + 1) * 10);
       if (state.cover) {
@@ -164,7 +156,7 @@ export default {
       panel("Draw a digit", pad.canvas, element("div", { class: "mf-buttons" }, button("Clear", () => pad.clear()),
         button("Show a test digit", () => pad.put(examples[state.next++ % examples.length])))),
       panel("Cover it with a finger", seen),
-      element("div", { class: "mf-panel mf-grows" }, element("div", { class: "mf-title" }, "The answer"), bars.el, random.el)),
+      widePanel("The answer", bars.el, random.el)),
     element("div", { class: "mf-panel" }, layer.el, mosaic, element("div", { class: "mf-title" }, "The chosen unit is a sum over its channels"), sums), line);
     draw();
   },

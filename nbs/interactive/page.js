@@ -4,7 +4,7 @@
 import { crc32 } from "./network.js";
 
 class PageModel {
-  constructor(data) { this.data = data; this.weights = new Map(); }
+  constructor(data) { this.data = data; }
 
   get(name) { return this.data[name]; }
 }

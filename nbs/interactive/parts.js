@@ -53,6 +53,16 @@ export function paintGrey(canvas, values, columns, high = 255) {
   context.putImageData(picture, 0, 0);
 }
 
+// What `paint` puts on a small canvas, `scale` times as large, to draw more on: returns the canvas's context.
+export function enlarge(canvas, paint, columns, rows, scale) {
+  const small = element("canvas"), context = canvas.getContext("2d");
+  paint(small);
+  canvas.width = columns * scale; canvas.height = rows * scale;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  return context;
+}
+
 // Blue below zero, white at zero, red above: matplotlib's RdBu_r at its ends and its middle.
 export function paintSigned(canvas, values, columns, limit) {
   const rows = values.length / columns, blue = [5, 48, 97], white = [247, 247, 247], red = [103, 0, 31];
@@ -224,5 +234,12 @@ export const button = (text, onclick) => element("button", { type: "button", onc
 
 export const panel = (title, ...children) => element("div", { class: "mf-panel" },
   element("div", { class: "mf-title" }, title), ...children);
+
+// One that takes the room that is left.
+export function widePanel(title, ...children) {
+  const made = panel(title, ...children);
+  made.classList.add("mf-grows");
+  return made;
+}
 
 export const panels = (...children) => element("div", { class: "mf-panels" }, ...children);

@@ -1,6 +1,6 @@
 // A digit whose pixels tell their value; a threshold and a gamma to move, and the three channels of a colour picture.
 
-import { announcer, choice, colours, element, paintGrey, panel, panels, rowsOf, slider } from "./parts.js";
+import { announcer, choice, colours, element, enlarge, paintGrey, panel, panels, rowsOf, slider, widePanel } from "./parts.js";
 
 export function changed(pixels, threshold, gamma) { // bytes -> bytes
   return pixels.map((p) => (threshold > 0 ? (p >= threshold ? 255 : 0) : Math.round(255 * (p / 255) ** gamma)));
@@ -31,12 +31,8 @@ export default {
     }
 
     function draw() {
-      const original = images[state.image], shown = changed(original, threshold.value, gamma.value), small = element("canvas");
-      paintGrey(small, shown, 28);
-      canvas.width = canvas.height = 336;
-      const context = canvas.getContext("2d"), row = Math.floor(state.at / 28), column = state.at % 28;
-      context.imageSmoothingEnabled = false;
-      context.drawImage(small, 0, 0, 336, 336);
+      const original = images[state.image], shown = changed(original, threshold.value, gamma.value);
+      const context = enlarge(canvas, (c) => paintGrey(c, shown, 28), 28, 28, 12), row = Math.floor(state.at / 28), column = state.at % 28;
       Object.assign(context, { strokeStyle: colours(el).accent, lineWidth: 2 });
       context.strokeRect(column * 12, row * 12, 12, 12);
       around.replaceChildren(...Array.from({ length: 25 }, (_, i) => {
@@ -50,8 +46,7 @@ export default {
       say(`Row ${row + 1}, column ${column + 1}: ${shown[state.at]}${which}. The picture has ${greys} different values; ${ink} of 784 pixels hold ink.`);
     }
 
-    el.append(panels(panel("Point at a pixel", canvas), element("div", { class: "mf-panel mf-grows" },
-      element("div", { class: "mf-title" }, "The values round about"), around, digit.el, channel.el, threshold.el, gamma.el)), line);
+    el.append(panels(panel("Point at a pixel", canvas), widePanel("The values round about", around, digit.el, channel.el, threshold.el, gamma.el)), line);
     draw();
   },
 };

@@ -1,6 +1,6 @@
 // Draw, and see how far the drawing is from each mean digit, and which pixels decide between the nearest two.
 
-import { Bars, Pad, announcer, button, element, paintGrey, paintSigned, panel, panels, rowsOf } from "./parts.js";
+import { Bars, Pad, announcer, button, element, paintGrey, paintSigned, panel, panels, rowsOf, widePanel } from "./parts.js";
 import { prepareDrawing } from "./prepare.js";
 
 export const mse = (a, b) => a.reduce((sum, v, i) => sum + (v - b[i]) ** 2, 0) / a.length;
@@ -40,7 +40,7 @@ export default {
     el.append(panels(
       panel("Draw a digit", pad.canvas, element("div", { class: "mf-buttons" }, button("Clear", () => pad.clear()),
         button("Show a test digit", () => pad.put(examples[next++ % examples.length])))),
-      element("div", { class: "mf-panel mf-grows" }, element("div", { class: "mf-title" }, "Mean squared error to each mean digit"), bars.el, line)),
+      widePanel("Mean squared error to each mean digit", bars.el, line)),
     panels(panel("Nearest mean", nearest), panel("Drawing minus mean", difference), panel("What decides against the next", deciding)));
     read();
   },
