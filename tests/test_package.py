@@ -72,11 +72,14 @@ def test_the_wheel_holds_the_library_and_nothing_else(kind, tree, tmp_path):
         source = tmp_path / "course.tar.gz"
         files = set(run("git", "ls-tree", "-r", "--name-only", "HEAD", "mnist_nb").split())
         run("git", "archive", "--prefix=course/", "-o", source, "HEAD")
+    # The figures live beside the notebooks that show them, and are installed with the library.
+    figures = {f"mnist_nb/interactive/{path.name}" for path in (tree / "nbs" / "interactive").iterdir()}
     run(*PIP, "wheel", *QUICK, "-w", tmp_path, source)
     [wheel] = tmp_path.glob("*.whl")
     assert wheel.stat().st_size <= 12_000_000  # bytes
     names = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert names == files > {"mnist_nb/__init__.py", "mnist_nb/course.mplstyle"}
+    assert names == files | figures
+    assert files > {"mnist_nb/__init__.py", "mnist_nb/course.mplstyle"} and "mnist_nb/interactive/page.js" in figures
     assert {Path(name).suffix for name in files} == {".py", ".mplstyle", ".gz", ".json", ".safetensors"}
 
 

@@ -135,10 +135,20 @@ def keyboard_problems(page, skips=True):
     yield from (f"the Tab key does not reach {what}" for what in lost[:5])
 
 
+def start_figures(page):
+    "Go to each interactive figure, so that it starts, and tell whether all have started"
+    figures = page.locator("figure.interactive").all()
+    for figure in figures:
+        figure.scroll_into_view_if_needed()
+    page.wait_for_function("[...document.querySelectorAll('figure.interactive')].every(f => f.dataset.state)")
+    return page.locator("figure.interactive[data-state=live]").count() == len(figures)
+
+
 @pytest.mark.parametrize("name", [*PAGES, NOWHERE])
 def test_page(browser, address, name):
     "By keyboard, by day and by night, on a wide screen and on a phone"
     with opened(browser, address + name) as (page, problems):
+        problems += [] if start_figures(page) else ["an interactive figure did not start"]
         problems += keyboard_problems(page)
         page.evaluate(SHOW_ALL)
         problems += axe_problems(page, "light")
@@ -146,6 +156,7 @@ def test_page(browser, address, name):
         page.set_viewport_size(PHONE)
         page.emulate_media(color_scheme="dark")
         page.reload(wait_until="networkidle")
+        start_figures(page)
         page.evaluate(SHOW_ALL)
         problems += [f"scrolls sideways at 360 pixels: {found}" for found in page.evaluate(SIDEWAYS, False)]
         page.set_viewport_size(DESKTOP)

@@ -18,7 +18,10 @@ export default {
     function read() {
       const prepared = pad.empty ? null : prepareDrawing(pad.read());
       if (!prepared) {
-        for (const canvas of [nearest, difference, deciding]) paintGrey(canvas, new Uint8Array(784), 28);
+        for (const canvas of [nearest, difference, deciding]) {
+          paintGrey(canvas, new Uint8Array(784), 28);
+          canvas.setAttribute("aria-label", "Empty until there is a drawing");
+        }
         bars.set(null);
         say("Nothing to compare yet: draw a digit.");
         return;
