@@ -15,7 +15,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import confusion_matrix
 from statsmodels.stats.contingency_tables import mcnemar
 
@@ -155,8 +155,8 @@ def plot_predictions(
     probs:np.ndarray,   # [n, 10]: the probability of each digit
     ncols:int=4,        # images in a row
 ) -> Figure:            # the figure, to be shown by the notebook or saved
-    """Draw each image with a bar for each of its three likeliest digits beside it:
-    answer orange, truth blue, others grey."""
+    """Draw each image with a bar for each of its three likeliest digits beside it, bar
+    and digit in one colour: answer orange, truth blue, others grey."""
     labels, probs = check_probs(check_labels(labels, len(check_images(images))), probs)
     nrows = -(-len(images)//ncols)  # rounded up
     fig = plt.figure(figsize=(2.6*ncols, 1.6*nrows), layout='constrained')
@@ -171,8 +171,10 @@ def plot_predictions(
         colours = {label: 'C0', p.argmax(): 'C1'}
         right.barh(range(3), p[top], .6, color=[colours.get(d, 'C5') for d in top])
         for y, d in enumerate(top):
-            right.text(p[d] + .04, y, f'{p[d]:.0%}', va='center')
-        right.set(yticks=range(3), yticklabels=top, ylim=(2.6, -.6), xlim=(0, 1.7))
+            right.text(p[d] + .04, y, f'{p[d]:.1%}', va='center')
+        right.set(yticks=range(3), yticklabels=top, ylim=(2.6, -.6), xlim=(0, 1.9))
+        for tick, d in zip(right.get_yticklabels(), top):
+            tick.set_color(colours.get(d, 'C5'))
         right.set_xticks([])
         right.spines['bottom'].set_visible(False)
         right.tick_params(length=0, labelsize=10)
@@ -226,7 +228,7 @@ def plot_recall(
            ylim=(9.5, -.5))
     # few enough ticks that their labels stand apart
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.xaxis.set_major_formatter(lambda x, _: f'{100*x:g}%')
     ax.grid(axis='x')
     if len(tables) > 1: ax.legend()
     return ax
