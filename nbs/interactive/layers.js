@@ -2,7 +2,7 @@
 // a part of the digit; change the trained network for one with weights by chance.
 
 import { forward, normalise, parseWeights } from "./network.js";
-import { Bars, Pad, announcer, button, choice, colours, element, enlarge, paintGrey, paintSigned, panel, panels, rowsOf, tick, widePanel } from "./parts.js";
+import { Bars, Pad, announcer, button, choice, colours, element, enlarge, paintGrey, paintSigned, panel, panels, randomFrom, rowsOf, tick, widePanel } from "./parts.js";
 import { prepareDrawing } from "./prepare.js";
 
 // name: [maps, side, columns of the mosaic]
@@ -26,13 +26,7 @@ export function field(layer, y) {
 
 // Weights by chance, as PyTorch starts a layer: even between ±1/√inputs.
 export function untrained(weights, seed = 1) {
-  const random = () => { // mulberry32
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const made = {};
+  const made = {}, random = randomFrom(seed);
   for (const [name, { shape }] of Object.entries(weights)) {
     const layer = weights[name.replace("bias", "weight")].shape, bound = 1 / Math.sqrt(layer.slice(1).reduce((a, b) => a * b, 1));
     const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => (2 * random() - 1) * bound);

@@ -106,3 +106,47 @@ export function forward(weights, input) {
   made.probs = softmax(made.fc2);
   return made;
 }
+
+// ---- backwards: from the slope of the loss at what a layer made to the slope at what it was made of
+
+const reluBack = (slopes, made) => slopes.map((s, i) => (made[i] > 0 ? s : 0));
+
+function maxPoolBack(slopes, input, channels, side) { // the slope goes to the first of the largest of each four
+  const half = side >> 1, back = new Float32Array(channels * side * side);
+  for (let c = 0, from = 0; c < channels; c++) {
+    for (let y = 0; y < half; y++) {
+      for (let x = 0; x < half; x++, from++) {
+        const at = (c * side + 2 * y) * side + 2 * x, four = [at, at + 1, at + side, at + side + 1];
+        back[four.reduce((best, i) => (input[i] > input[best] ? i : best))] += slopes[from];
+      }
+    }
+  }
+  return back;
+}
+
+function connectBack(slopes, { values, shape: [units, inputs] }) {
+  const back = new Float32Array(inputs);
+  for (let u = 0; u < units; u++) for (let i = 0; i < inputs; i++) back[i] += slopes[u] * values[u * inputs + i];
+  return back;
+}
+
+function convolveBack(slopes, side, { values, shape: [filters, channels] }) { // the kernels turned by half a turn
+  const turned = new Float32Array(values.length);
+  for (let f = 0; f < filters; f++) {
+    for (let c = 0; c < channels; c++) for (let k = 0; k < 9; k++) turned[(c * filters + f) * 9 + k] = values[(f * channels + c) * 9 + 8 - k];
+  }
+  return convolve(slopes, filters, side, { values: turned, shape: [channels] }, { values: new Float32Array(channels) });
+}
+
+// The slope of −log p of the digit `label` at each pixel of `input`, as `pixel_gradient` of Chapter 8.
+export function pixelGradient(weights, input, label) {
+  const made = forward(weights, input), of = (name) => weights[`${name}.weight`];
+  let slopes = made.probs.map((p, d) => p - (d === label));
+  slopes = reluBack(connectBack(slopes, of("fc2")), made.fc1);
+  slopes = connectBack(slopes, of("fc1"));
+  for (const n of [3, 2, 1]) {
+    const side = 28 >> (n - 1), channels = of(`conv${n}`).shape[0];
+    slopes = convolveBack(reluBack(maxPoolBack(slopes, made[`relu${n}`], channels, side), made[`conv${n}`]), side, of(`conv${n}`));
+  }
+  return slopes;
+}

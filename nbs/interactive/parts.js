@@ -11,11 +11,18 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const decoded = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+
 // An array from Python: { values, shape }
-export function arrayOf({ dtype, shape, base64 }) {
+export function arrayOf({ dtype, shape, base64, bytes = decoded(base64) }) {
   const kinds = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
-  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   return { values: new kinds[dtype](bytes.buffer), shape };
+}
+
+// A large array, which travels compressed: what `arrayOf` and `rowsOf` take.
+export async function unpacked(array) {
+  const stream = new Blob([decoded(array.gzip)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return { ...array, bytes: new Uint8Array(await new Response(stream).arrayBuffer()) };
 }
 
 // Its parts along the first axis, such as the images of a stack.
@@ -39,6 +46,16 @@ export function announcer() {
 export function colours(el) {
   const style = getComputedStyle(el), of = (name, other) => style.getPropertyValue(name).trim() || other;
   return { ink: style.color, accent: of("--accent", "#0b6bcb"), line: of("--line", "#8888"), soft: of("--ink-soft", style.color) };
+}
+
+// Random numbers from 0 to 1, the same ones from the same seed (mulberry32).
+export function randomFrom(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
 // Grey values [rows × columns] on a canvas, bright values dark, as the course prints them; one pixel each, scaled by CSS.
@@ -243,3 +260,47 @@ export function widePanel(title, ...children) {
 }
 
 export const panels = (...children) => element("div", { class: "mf-panels" }, ...children);
+
+function svg(name, attributes, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+// A chart that follows the theme, since it is SVG. An axis: { name, from, to, ticks, log, show }.
+export class Chart {
+  constructor({ x, y, width = 320, height = 210 }) {
+    Object.assign(this, { x, y, width, height });
+    this.el = svg("svg", { class: "mf-chart", viewBox: `0 0 ${width} ${height}`, role: "img" });
+  }
+
+  at(x, y) { // a place in pixels; what is outside comes to the edge
+    const share = (axis, v) => {
+      const scale = axis.log ? Math.log : (u) => u, from = scale(axis.from);
+      return Math.min(Math.max((scale(v) - from) / (scale(axis.to) - from), 0), 1);
+    };
+    return [46 + share(this.x, x) * (this.width - 64), this.height - 38 - share(this.y, y) * (this.height - 62)];
+  }
+
+  // `label` says what is seen; then come points in the axes' units: { line } or { area } of many, or one { dot }.
+  set(label, ...marks) {
+    const { x, y, height } = this, edge = [this.at(x.from, y.from), this.at(x.to, y.to)];
+    const text = (words, px, py, anchor) => svg("text", { x: px, y: py, "text-anchor": anchor }, words);
+    const show = (axis, v) => (axis.show ?? String)(v);
+    const made = [
+      svg("path", { class: "mf-axes", d: `M${edge[0][0]} ${edge[1][1]}V${edge[0][1]}H${edge[1][0]}` }),
+      text(x.name, (edge[0][0] + edge[1][0]) / 2, height - 6, "middle"), text(y.name, 4, 13, "start"),
+      ...x.ticks.map((v) => text(show(x, v), this.at(v, y.from)[0], height - 22, "middle")),
+      ...y.ticks.map((v) => text(show(y, v), 40, this.at(x.from, v)[1] + 4, "end")),
+    ];
+    for (const { line, area, dot, faint } of marks) {
+      const path = (line ?? area ?? []).map((p) => this.at(...p).map((v) => v.toFixed(1)).join(" ")).join("L");
+      const kind = `${dot ? "mf-dot" : area ? "mf-area" : "mf-line"}${faint ? " mf-faint" : ""}`;
+      if (dot) made.push(svg("circle", { class: kind, r: 6, cx: this.at(...dot)[0], cy: this.at(...dot)[1] }));
+      else if (path) made.push(svg("path", { class: kind, d: `M${path}` }));
+    }
+    this.el.replaceChildren(...made);
+    this.el.setAttribute("aria-label", label);
+  }
+}
