@@ -35,7 +35,8 @@ def plot_maps(
     maps = np.asarray(maps)
     limit = np.abs(maps).max(initial=0)
     titles = range(len(maps)) if titles is None else titles
-    fig = plot_images(maps, titles, ncols, size, cmap='RdBu_r', vmin=-limit, vmax=limit,
+    cmap, low = ('RdBu_r', -limit) if (maps < 0).any() else ('Reds', 0)
+    fig = plot_images(maps, titles, ncols, size, cmap=cmap, vmin=low, vmax=limit,
                       label=label)
     if image is None: return fig
     (width, height), side = fig.get_size_inches(), 1.8  # inches for the image
@@ -118,8 +119,9 @@ def plot_sum(
     total:np.ndarray,    # [h, w]: their sum plus the bias
     ncols:int=8,         # maps in a row
 ) -> Figure:             # the figure, to be shown by the notebook or saved
-    """Draw one map of a convolution as the sum of its filtered inputs. Maps share one
-    scale about zero, and kernels another. `ValueError` for unequal numbers."""
+    """Draw one map of a convolution as the sum of its filtered inputs. Inputs and sum
+    share one scale about zero; kernels and filtered maps have their own. `ValueError`
+    for unequal numbers."""
     inputs, kernels, parts, total = map(np.asarray, (inputs, kernels, parts, total))
     if not len(inputs) == len(kernels) == len(parts) > 0:
         raise ValueError('expected as many inputs, kernels and parts, got '
@@ -128,9 +130,9 @@ def plot_sum(
     fig = plt.figure(figsize=(.75*ncols + 3, .8*3*blocks), layout='constrained')
     left, right = fig.subfigures(1, 2, width_ratios=(.75*ncols, 3))
     axes = left.subplots(3*blocks, ncols, squeeze=False)
-    at, of = (max(np.abs(a).max() for a in group)
-              for group in ((inputs, parts, total), (kernels,)))
-    rows = ('input', inputs, at), ('kernel', kernels, of), ('filtered', parts, at)
+    at, of, by = (max(np.abs(a).max() for a in group)
+                  for group in ((inputs, total), (kernels,), (parts,)))
+    rows = ('input', inputs, at), ('kernel', kernels, of), ('filtered', parts, by)
     def draw(ax, values, limit):
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
@@ -145,12 +147,14 @@ def plot_sum(
             shown = draw(ax, values[i], limit)
             if row == 0: ax.set_title(i, fontsize=9)
             if row == 1: weights = shown
+            if row == 2: filtered = shown
             if col == 0: ax.set_ylabel(name, fontsize=9)
     ax = right.subplots()
     shown = draw(ax, total, at)
     ax.set_title('sum of the filtered maps + bias')
-    right.colorbar(weights, ax=ax, label='kernel weight', location='bottom')
-    right.colorbar(shown, ax=ax, label='activation', location='bottom')
+    for values, label in ((weights, 'kernel weight'), (filtered, 'filtered'),
+                          (shown, 'input, and sum')):
+        right.colorbar(values, ax=ax, label=label, location='bottom')
     plt.close(fig)  # or a notebook would show it twice
     return fig
 
