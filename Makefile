@@ -56,8 +56,8 @@ export: $(STAMP) ## write the library from the notebooks, and clean the notebook
 	$(BIN)/nbdev-export
 	$(BIN)/nbdev-clean
 
-bench: $(STAMP) ## time our recipes against their peers (an hour); results go to mnist_nb/assets/benchmarks/
-	$(RUN) tools/bench.py
+bench: $(STAMP) ## time our recipes against their peers (an hour), or one part of it in ten minutes: make bench PART=race
+	$(RUN) tools/bench.py $(PART)
 
 site: $(STAMP) ## build the site from the stored notebooks into _docs/
 	$(RUN) tools/site/build.py

@@ -24,8 +24,8 @@ def test_example_runs_and_gives_what_it_says():
 def test_what_readme_and_front_page_say_of_the_results_holds():
     methods = load_results()["methods"]
     pages = README + " ".join(cell.source for cell in read(NBS / "index.ipynb").cells)
-    assert "fifteen methods" in pages and len(methods) == 15
+    assert "twenty-three methods" in pages and len(methods) == 23
     assert "99% within seconds" in pages and methods["cnn_fast"]["accuracy"] >= 0.99
     assert methods["cnn_fast"]["train_seconds"] < 60
     assert "99.6% within minutes" in pages and round(methods["cnn_accurate"]["accuracy"], 3) >= 0.996
-    assert methods["cnn_accurate"]["train_seconds"] < 5 * 60
+    assert methods["cnn_accurate"]["train_seconds"] < 15 * 60

@@ -1,7 +1,6 @@
 "The stored results: they add up, the cheap methods repeat them exactly, and new seeds land where they should."
 
 import json
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -33,8 +32,7 @@ def test_methods_without_chance_repeat_exactly(name, n):
 
 
 def test_the_shipped_weights_gave_the_stored_answers():
-    runs = json.loads((files("mnist_nb") / "assets" / "runs" / "cnn_shipped.json").read_text(encoding="utf-8"))
-    stored = next(run for run in runs if run["seed"] == load_card()["seed"])
+    stored = next(run for run in results.load_or_run("cnn_accurate") if run["seed"] == load_card()["seed"])
     answers = predict_probs(load_cnn(), IMAGES).argmax(1)
     # two images of difference: two processors may round an image on the edge between two digits differently
     assert (answers != np.array(list(stored["answers"]), int)).sum() <= 2

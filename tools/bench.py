@@ -1,15 +1,18 @@
-"""Time our recipes against their peers, all in one run and taking turns: `make bench`.
+"""Time our recipes against their peers, taking turns: `make bench`, or `python tools/bench.py PART ...`.
 
 The peers are written from their descriptions:
 
 tutorial   the tutorial's pipeline: fastai `DataBlock` over 60,000 PNG files, batch 64, fine_tune(1)
 example    PyTorch's MNIST example: conv 32 and 64, dropout, 9216 → 128 → 10, Adadelta, batch 64, rate × 0.7 an epoch;
            stopped after the first epoch with at least 99% on the test images
-published  train_mnist_fast: conv 24 and 32, 800 → 256 → 10, Adam with one cycle over one epoch, batch 256
+published  train_mnist_fast by Tuomas Oikarinen: conv 24 and 32, 800 → 256 → 10, Adam with one cycle over one epoch of
+           60,000 images in the order of the file, batch 256
+equipped   the same with what we give ourselves: channels last, and Adam over all weights in one fused call
 
-example and published find all 60,000 images in memory, as ours do. The time is that of training: data at rest in
-memory (for tutorial: at rest on the disk) and evaluation are left out. Results go to mnist_nb/assets/benchmarks/, and
-chapter 7 shows them.
+All but tutorial find their images in memory. The time is that of training: data at rest in memory (for tutorial: at
+rest on the disk) and evaluation are left out. Each part takes at most ten minutes on two cores, and goes into a file of
+its own in mnist_nb/assets/benchmarks/ after every turn of all its contestants. A part that was stopped goes on where it
+stopped, if machine and contestants are the same; --anew measures it from the start.
 """
 
 import argparse
@@ -18,25 +21,24 @@ import platform
 import time
 from collections import defaultdict
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import fastai.vision.all as fastai
-import numpy as np
 import torch
-from scipy import stats
 from torch import nn
 
-from mnist_nb import cnn, loaders
+from mnist_nb import cnn, speed
 from mnist_nb.cnn import MnistCNN, as_batch, predict_probs
 from mnist_nb.data import holdout_split, load_mnist, prepare_fastai_folders
-from mnist_nb.loaders import adam, memory_dataloaders
+from mnist_nb.loaders import adam, as_rows, holdout_splitter, memory_dataloaders
 from mnist_nb.results import write_results
 from mnist_nb.settings import Settings
-from mnist_nb.speed import ACCURATE, FAST, FURTHER, LONGER, ONE_EPOCH, Recipe, bfloat16_autocast, train_recipe
+from mnist_nb.speed import FAST, FURTHER, ONE_EPOCH, Recipe, bfloat16_autocast, train_recipe
 
-OUT = Path(__file__).resolve().parents[1] / "mnist_nb" / "assets" / "benchmarks" / "speed.json"
+OUT = Path(__file__).resolve().parents[1] / "mnist_nb" / "assets" / "benchmarks"
 
 
 def count_correct(model, limit, prepare=as_batch):
@@ -45,12 +47,14 @@ def count_correct(model, limit, prepare=as_batch):
     return int((predict_probs(model, images, prepare).argmax(1) == labels).sum())
 
 
-def epoch(model, optimiser, x, y, batch_size, after_step=lambda: None):
+def epoch(model, optimiser, x, y, batches, after_step=lambda: None, precision=nullcontext):
     "One epoch of a textbook loop; returns its seconds"
     start = time.perf_counter()
-    for batch in torch.randperm(len(x)).split(batch_size):
+    for batch in batches:
         optimiser.zero_grad()
-        nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+        with precision():
+            scores = model(x[batch])
+        nn.functional.cross_entropy(scores.float(), y[batch]).backward()
         optimiser.step()
         after_step()
     return time.perf_counter() - start
@@ -74,31 +78,35 @@ def example(seed, limit):
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=1, gamma=0.7)
     seconds = 0.0
     for _ in range(14 if limit is None else 1):
-        seconds += epoch(model, optimiser, x, y, 64)
+        seconds += epoch(model, optimiser, x, y, torch.randperm(len(x)).split(64))
         schedule.step()
         if (correct := count_correct(model, limit)) >= 9_900:
             break
     return seconds, correct
 
 
-def published(seed, limit):
-    "train_mnist_fast"
+def published(seed, limit, layout=torch.contiguous_format, precision=nullcontext, **adam):
+    "train_mnist_fast, as it is or with another memory layout, precision or form of Adam"
     torch.manual_seed(seed)
     x, y = in_memory(limit)
     model = nn.Sequential(
         *(nn.Conv2d(1, 24, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(24, 32, 3), nn.MaxPool2d(2), nn.ReLU()),
         *(nn.Flatten(), nn.Linear(800, 256), nn.ReLU(), nn.Linear(256, 10)),
-    )
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9))
-    steps = -(-len(x) // 256) + 1
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps, cycle_momentum=False)
-    return epoch(model, optimiser, x, y, 256, schedule.step), count_correct(model, limit)
+    ).to(memory_format=layout)
+    x = x.contiguous(memory_format=layout)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9), **adam)
+    batches = [slice(i, i + 256) for i in range(0, len(x), 256)]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=len(batches) + 1, cycle_momentum=False)
+    return epoch(model, optimiser, x, y, batches, schedule.step, precision), count_correct(model, limit)
 
 
-def ours(recipe, seed, limit, precision=nullcontext):
-    "A recipe of ours. Its answers are float32, however it was trained"
-    with precision():
-        trained = train_recipe(replace(recipe, seen=min(recipe.seen, limit or recipe.seen)), seed)
+equipped = partial(published, layout=torch.channels_last, fused=True)
+
+
+def ours(recipe, seed, limit, network=MnistCNN, **idea):
+    "A recipe of ours, with an idea on trial in place of a function of chapter 7. Its answers are float32"
+    with patch.multiple(speed, **idea) if idea else nullcontext():
+        trained = train_recipe(replace(recipe, seen=min(recipe.seen, limit or recipe.seen)), seed, network)
     return trained.seconds, count_correct(trained.model, limit, trained.prepare)
 
 
@@ -111,7 +119,7 @@ def from_files(batch_size, limit, tutorial=False):
     block = fastai.DataBlock(
         blocks=(fastai.ImageBlock(cls=fastai.PILImageBW), fastai.CategoryBlock),
         get_items=lambda _: fastai.L(few).concat(),
-        splitter=fastai.GrandparentSplitter("training", "testing") if tutorial else loaders.holdout_splitter(),
+        splitter=fastai.GrandparentSplitter("training", "testing") if tutorial else holdout_splitter(),
         get_y=fastai.parent_label,
         batch_tfms=fastai.Normalize() if tutorial else fastai.Normalize.from_stats([cnn.MEAN], [cnn.STD]),
     )
@@ -121,7 +129,7 @@ def from_files(batch_size, limit, tutorial=False):
 def from_memory(batch_size, limit, tutorial=False):
     "The same images from memory"
     dls = memory_dataloaders(Settings(device="cpu", batch_size=batch_size), 0 if tutorial else 10_000, limit)
-    test = loaders.as_rows(*(a[:limit] for a in load_mnist("test")))
+    test = as_rows(*(a[:limit] for a in load_mnist("test")))
     return fastai.DataLoaders(dls.train, dls.test_dl(test, with_labels=True)) if tutorial else dls
 
 
@@ -145,98 +153,159 @@ def tutorial(seed, limit):
 def learner(source, seed, limit):
     "One epoch through `Learner`, with the optimiser of the bare loop that is the next step: a step changes one thing"
     torch.manual_seed(seed)
-    model, opt_func = MnistCNN(), partial(fastai.OptimWrapper, opt=torch.optim.Adam, foreach=True)
     dls = fastai.DataLoaders(source(64, limit).train, [])  # nothing to validate on
-    seconds, _ = fit(dls, model, lambda learn: learn.fit_one_cycle(1, 0.005), opt_func=opt_func)
-    return seconds, count_correct(model, limit)
+    # fastai would let the momentum fall and rise, too; the bare loop does not
+    seconds, learn = fit(dls, MnistCNN(), lambda learn: learn.fit_one_cycle(1, 0.005, moms=[0.9] * 3), opt_func=adam)
+    return seconds, count_correct(learn.model, limit)
 
 
-SHORT = replace(ACCURATE, seen=ACCURATE.seen // 3)
-# One epoch over the 50,000 images that are not held out: the tutorial's way, then one cost less at each step.
+def started(how):
+    "`MnistCNN` with other weights to start from"
+    model = MnistCNN()
+    for layer in (model.conv2, model.conv3):
+        how(layer.weight)
+    return model
+
+
+class Averaged(torch.optim.SGD):
+    "Takes no step; when the last one is done, a running mean of the weights takes their place"
+
+    def __init__(self, model, steps):
+        super().__init__([p for p in model.parameters() if p.requires_grad])
+        self.left, self.weights = steps, self.param_groups[0]["params"]
+
+    @torch.no_grad()
+    def step(self):
+        self.mean = torch._foreach_lerp(getattr(self, "mean", self.weights), self.weights, 0.1)
+        self.left -= 1
+        if not self.left:
+            torch._foreach_copy_(self.weights, self.mean)
+
+
+def averaging(model, recipe):
+    "The optimisers of a recipe, and a mean of the last ten steps or so"
+    return [*make_optimisers(model, recipe), Averaged(model, recipe.seen // recipe.batch_size)]
+
+
+def left_as_it_is(model, x):
+    "The first layer stays random"
+    model.conv1.requires_grad_(False)
+
+
+def trained_on(model, x):
+    "The first layer starts from what is computed, and learns"
+    whiten_first_layer(model, x)
+    model.conv1.requires_grad_(True)
+
+
+def uncertain_half(model, x, y, recipe):
+    "Twice as many images forward, and only the half with the larger losses backward"
+    with torch.no_grad():
+        losses = nn.functional.cross_entropy(speed.pooled_first(model, x), y, reduction="none")
+    kept = losses.topk(len(x) // 2).indices
+    return batch_loss(model, x[kept], y[kept], recipe)
+
+
+def growing(recipe, n, rng):
+    "Batches that grow from half to one and a half times the size of the recipe"
+    order, sizes = torch.randperm(n, generator=rng)[: recipe.seen], []
+    while sum(sizes) < recipe.seen:
+        sizes.append(int(recipe.batch_size * (0.5 + sum(sizes) / recipe.seen)))
+    return order.split([*sizes[:-1], recipe.seen - sum(sizes[:-1])])
+
+
+def compiled(seed, limit):
+    "torch.compile, its start-up counted"
+    from torch._inductor import config
+
+    torch.compiler.reset()
+    with config.patch(force_disable_caches=True):
+        return ours(FAST, seed, limit, pooled_first=torch.compile(speed.pooled_first))
+
+
+# Ideas on trial take the place of these while they are tried.
+batch_loss, make_optimisers, whiten_first_layer = speed.batch_loss, speed.make_optimisers, speed.whiten_first_layer
+# The tutorial's way, then one cost less at each step
 USUAL = dict(betas=(0.9, 0.999), label_smoothing=0.0, pool_first=False, warm_up=0.25, shape="cos")
 PLAIN = Recipe(50_000, batch_size=64, learning_rate=0.005, channels_last=False, **USUAL)
 LARGER = replace(PLAIN, batch_size=128, learning_rate=0.01)
-RACE = {"ours, 99.0%": FAST, "ours, one epoch": ONE_EPOCH, "ours, four epochs": LONGER, "published": published}
+BEFORE = Recipe(50_000, crop=2)
 TABLES = {  # who takes turns: a recipe, or a function (seed, limit) -> (seconds of training, correct answers)
-    "race": {**RACE, "example": example, "tutorial": tutorial},
-    "next": {"ours, 99.0%": FAST, "ours, 99.3%": FURTHER, "published": published},
-    "bits": {
-        "ours, 99.0%": FAST,
-        "ours, 99.0%, bfloat16": partial(ours, FAST, precision=bfloat16_autocast),
-        "ours, one epoch": ONE_EPOCH,
-        "ours, one epoch, bfloat16": partial(ours, ONE_EPOCH, precision=bfloat16_autocast),
+    "race": {
+        **{"ours, 99.0%": FAST, "ours, one epoch": ONE_EPOCH, "ours, 99.3%": FURTHER},
+        **{"published": published, "equipped": equipped},
+        "ours, 99.0%, bfloat16": replace(FAST, bfloat16=True),
+        "equipped, bfloat16": partial(equipped, precision=bfloat16_autocast),
     },
+    "slow": {"ours, 99.0%": FAST, "example": example, "tutorial": tutorial},
     "steps": {
-        "files, Learner": partial(learner, from_files),
-        "memory, Learner": partial(learner, from_memory),
+        "the tutorial": tutorial,
+        "one pass, 50,000": partial(learner, from_files),
+        "from memory": partial(learner, from_memory),
         "a bare loop": PLAIN,
         "batches of 128": LARGER,
         "channels last": replace(LARGER, channels_last=True),
         "cut to 24×24": replace(LARGER, channels_last=True, crop=2),
-        "smoothing, betas, shape": ONE_EPOCH,
-        "34,000 images": FAST,
+        "pool first, smoothing, betas": BEFORE,
+        "first layer computed": replace(BEFORE, whiten=True),
+        "evened-out steps": ONE_EPOCH,
+        "fewer images": FAST,
     },
     "ablation": {
         "one epoch": ONE_EPOCH,
         "without the crop": replace(ONE_EPOCH, crop=0),
         "ReLU before max-pool": replace(ONE_EPOCH, pool_first=False),
         "channels first": replace(ONE_EPOCH, channels_last=False),
+        "first layer learned": replace(ONE_EPOCH, whiten=False),
+        "Adam everywhere": replace(ONE_EPOCH, muon=0.0),
         "no label smoothing": replace(ONE_EPOCH, label_smoothing=0.0),
         "Adam's usual betas": replace(ONE_EPOCH, betas=(0.9, 0.999)),
         "rate along a cosine": replace(ONE_EPOCH, shape="cos", warm_up=0.25),
-        "batch 64, rate halved": replace(ONE_EPOCH, batch_size=64, learning_rate=ONE_EPOCH.learning_rate / 2),
-        "four epochs, not distorted": replace(LONGER, affine=False),
     },
-    "ingredients": {
-        "a third of the accurate recipe": SHORT,
-        "not distorted": replace(SHORT, affine=False),
-        "no label smoothing": replace(SHORT, label_smoothing=0.0),
-        "peak and betas of the fast recipes": replace(SHORT, learning_rate=0.01, betas=(0.7, 0.9)),
+    "ideas": {
+        "ours, 99.0%": FAST,
+        "orthogonal start": partial(ours, FAST, network=partial(started, nn.init.orthogonal_)),
+        "Dirac start": partial(ours, FAST, network=partial(started, nn.init.dirac_)),
+        "rates half as large again": replace(FAST, learning_rate=1.5 * FAST.learning_rate, muon=1.5 * FAST.muon),
+        "batches of 256": replace(FAST, batch_size=256),
+        "growing batches": partial(ours, FAST, _order=growing),
+        "only the less certain half": partial(ours, replace(FAST, batch_size=256), batch_loss=uncertain_half),
+        "last weights averaged": partial(ours, FAST, make_optimisers=averaging),
+        "computed layer trained on": partial(ours, FAST, whiten_first_layer=trained_on),
+        "random layer left as it is": partial(ours, FAST, whiten_first_layer=left_as_it_is),
+        "torch.compile": compiled,
     },
-    # The recipe itself was run at full length when the shipped weights were made.
-    "full": {"eighteen epochs, not distorted": replace(ACCURATE, affine=False)},
 }
-SEEDS = dict(race=10, next=10, bits=10, steps=3, ablation=5, ingredients=3, full=3)
-FEWER = {"ours, four epochs": 5, "four epochs, not distorted": 3, "example": 2, "tutorial": 2}  # seeds of the slow ones
+SEEDS = dict(race=10, slow=2, steps=5, ablation=10, ideas=10)
+FEWER = {"the tutorial": 2, "one pass, 50,000": 2, "torch.compile": 2}  # seeds of what takes long
 
 
-def take_turns(part, limit):
-    "Run everybody with seed 0, then everybody with seed 1, and so on"
+def take_turns(part, limit, out, stored):
+    "Run everybody with seed 0, then everybody with seed 1, and so on; store each turn"
+    runs = stored.setdefault("runs", {name: dict(seconds=[], correct=[]) for name in TABLES[part]})
     seeds = SEEDS[part] if limit is None else 1
-    train_recipe(Recipe(seen=limit or 12_800))  # not timed: whatever trains first in a process takes longer
-    runs = {name: [] for name in TABLES[part]}
-    for seed in range(seeds):
+    left = range(max(len(r["seconds"]) for r in runs.values()), seeds)
+    if left:
+        train_recipe(Recipe(seen=limit or 12_800))  # not timed: whatever trains first in a process takes longer
+    for seed in left:
         for name, contestant in TABLES[part].items():
             if seed < FEWER.get(name, seeds):
                 run = partial(ours, contestant) if isinstance(contestant, Recipe) else contestant
                 seconds, correct = run(seed, limit)
-                print(f"seed {seed}  {name:24} {seconds:6.1f} s  {correct:,} correct", flush=True)
-                runs[name].append((seconds, correct))
-    table = {name: summary(results, limit or 10_000) for name, results in runs.items()}
-    for name, r in table.items():
-        low, high = r["interval"]
-        print(f"{name:34} {r['median_seconds']:6.1f} s  {r['mean_accuracy']:.2%} ({low:.2%} to {high:.2%})", flush=True)
-    return table
-
-
-def summary(results, n):
-    "Median seconds, mean accuracy and the mean's 95% interval over seeds (Student's t)"
-    seconds, correct = zip(*results, strict=True)
-    accuracy = np.array(correct) / n
-    half = stats.t.ppf(0.975, len(accuracy) - 1) * stats.sem(accuracy) if len(accuracy) > 1 else 0.0
-    mean, low, high = (round(float(accuracy.mean() + x), 5) for x in (0, -half, half))
-    runs = dict(seeds=len(correct), seconds=[round(s, 2) for s in seconds], correct=correct, images=n)
-    return runs | dict(median_seconds=round(float(np.median(seconds)), 2), mean_accuracy=mean, interval=[low, high])
+                print(f"seed {seed}  {name:30} {seconds:6.1f} s  {correct:,} correct", flush=True)
+                runs[name]["seconds"].append(round(seconds, 3))
+                runs[name]["correct"].append(correct)
+        write_results(stored, out)
 
 
 WAYS = {"batches of 64": (64, torch.contiguous_format), "batches of 128, channels last": (128, torch.channels_last)}
 
 
-def loader_ratios(limit):
+def loader_ratios(limit, out, stored):
     """Seconds of 25,000 images through a bare loop and through `Learner` in memory, in many short turns, since what
     else a machine does would blur a ratio of a few long ones; and of whole epochs from memory and from files: those of
     the course, and the 60,000 of the tutorial with its optimiser."""
-    part, turns = (25_000, 20) if limit is None else (limit, 2)
+    part, turns = (25_000, 12) if limit is None else (limit, 2)
     x, y = in_memory(part, holdout_split()[0])
     few = {size: memory_dataloaders(Settings(device="cpu", batch_size=size), 0, part) for size, _ in WAYS.values()}
     # What serves a whole epoch, the memory layout of the network and the optimiser.
@@ -246,48 +315,52 @@ def loader_ratios(limit):
         "the tutorial's 60,000 files": (from_files(64, limit, tutorial=True), torch.contiguous_format, fastai.Adam),
         "the same 60,000 from memory": (from_memory(128, limit, tutorial=True), torch.channels_last, adam),
     }
-    # Channels last: once more in mixed precision
-    epochs |= {f"{way}, bfloat16": (*s, bfloat16_autocast) for way, s in epochs.items() if s[1] is torch.channels_last}
 
-    def learn(dls, layout, opt_func, precision=nullcontext):
-        with precision():
-            model = MnistCNN().to(memory_format=layout)
-            return fit(dls, model, lambda learn: learn.fit(1, 0.001), opt_func=opt_func)[0]
+    def learn(dls, layout, opt_func):
+        model = MnistCNN().to(memory_format=layout)
+        return fit(dls, model, lambda learn: learn.fit(1, 0.001), opt_func=opt_func)[0]
 
     short, whole = defaultdict(list), defaultdict(list)
     for _ in range(turns):
         for key, (size, layout) in WAYS.items():
             model = MnistCNN().to(memory_format=layout)
             optimiser = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-            short[f"bare, {key}"].append(epoch(model, optimiser, x, y, size))
+            short[f"bare, {key}"].append(epoch(model, optimiser, x, y, torch.randperm(len(x)).split(size)))
             short[f"Learner, {key}"].append(learn(few[size], layout, adam))
     for _ in range(min(turns, 3)):
         for way, setting in epochs.items():
             whole[way].append(learn(*setting))
-    for way, seconds in (short | whole).items():
-        print(f"{way:60} {np.median(seconds):6.2f} s", flush=True)
-    return dict(images=part, seconds=short, epochs=whole)
+    write_results(stored | dict(part=part, seconds=short, epochs=whole), out)
 
 
 def main():
-    "Run the benchmark and write its results."
+    "Measure the parts that are asked for, or all."
     parts = [*TABLES, "loaders"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure (default: all): {', '.join(parts)}")
+    parser.add_argument("--anew", action="store_true", help="from the start, although a part is there")
     parser.add_argument("--limit", type=int, help="use only so many images, to see that everything runs")
-    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="measure these, keep the others")
-    parser.add_argument("--out", type=Path, default=OUT, help="the file to write (default: that in the package)")
+    parser.add_argument("--out", type=Path, default=OUT, help="where to write (default: in the package)")
     args = parser.parse_args()
-    keep = args.out.is_file() and len(args.only) < len(parts)
-    result = json.loads(args.out.read_text(encoding="utf-8")) if keep else {}
-    # What the seconds hold for: each part has its own machine, since `--only` may measure one elsewhere. bfloat16 is
-    # fast with some instructions only.
-    here = dict(cnn.versions(), threads=torch.get_num_threads(), system=platform.system())
-    here["instructions"] = torch.backends.cpu.get_cpu_capability()
-    for part in args.only:
-        result.setdefault("machine", {})[part] = here
-        result[part] = take_turns(part, args.limit) if part in TABLES else loader_ratios(args.limit)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_results(result, args.out)
+    if unknown := set(args.parts) - set(parts):
+        parser.error(f"PART must be one of {', '.join(parts)}, got {', '.join(sorted(unknown))}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    # What the seconds hold for. bfloat16 is fast with some instructions only.
+    machine = dict(cnn.versions(), threads=torch.get_num_threads(), system=platform.system())
+    machine["instructions"] = torch.backends.cpu.get_cpu_capability()
+    for part in args.parts or parts:
+        out = args.out / f"{part}.json"
+        # A recipe is stored with its part: another one is another contestant.
+        recipes = {name: asdict(c) for name, c in TABLES.get(part, {}).items() if isinstance(c, Recipe)}
+        new = dict(machine=machine, images=args.limit or 10_000, recipes=recipes)
+        new = json.loads(json.dumps(new))
+        stored = json.loads(out.read_text(encoding="utf-8")) if out.is_file() and not args.anew else {}
+        same = all(stored.get(key) == value for key, value in new.items())
+        same = same and [*stored.get("runs", {})] == [*TABLES.get(part, {})]
+        if part in TABLES:
+            take_turns(part, args.limit, out, stored if same else new)
+        elif not (same and "epochs" in stored):
+            loader_ratios(args.limit, out, new)
 
 
 if __name__ == "__main__":

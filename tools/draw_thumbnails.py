@@ -92,7 +92,7 @@ def results(ax):
         errors = [100 * (1 - x) for x in sorted([*m["interval"], m["accuracy"]])]
         colour = OURS if "CNN" in m["title"] or "vote" in m["title"] else OTHERS
         ax.plot(errors, [-row] * 3, "o-", color=colour, lw=2, ms=5, markevery=[1])
-    ax.set(xscale="log", xlim=(0.2, 60), ylim=(-15, 1))
+    ax.set(xscale="log", xlim=(0.2, 60), ylim=(-23, 1))
 
 
 DRAW = {

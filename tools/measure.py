@@ -1,8 +1,11 @@
 """Measure what the package stores in mnist_nb/assets/ and chapter 10 shows.
 
-python tools/measure.py                     run what is missing in runs/, then write results.json from all runs
-python tools/measure.py weights [SEED ...]  train the shipped weights anew first: the first seed's ship, and all of them
-                                            make the card's interval. Five to eight minutes a seed on two cores
+python tools/measure.py [METHOD ...]        run what is missing in runs/ (of these methods, or of all), one seed at a
+                                            time, then write results.json from all runs
+python tools/measure.py weights [SEED ...]  train the accurate recipe for these seeds: the first seed's network ships,
+                                            and all of them make the card's interval. Each seed is stored when it is
+                                            done, and none is trained again that is stored for the same recipe: delete
+                                            runs/cnn_accurate.json to begin anew. About five minutes a seed on two cores
 python tools/measure.py handwriting [FOLDER] [SEED ...]
                                             teach the shipped network the styles of appendix 92, with five seeds: the
                                             first one's network ships, with a card. FOLDER holds real pictures to count
@@ -25,12 +28,23 @@ from mnist_nb.breaking_it import calibration_error, fit_temperature
 from mnist_nb.cnn import load_cnn, predict_probs, save_weights, versions
 from mnist_nb.data import holdout_split, load_mnist, whole_file
 from mnist_nb.photos import Teaching, exam, exam_sets, settle, teach, teaching_sets
-from mnist_nb.results import collect_results, prediction_interval, store_runs, write_results
-from mnist_nb.speed import SHIPPED, train_recipe
+from mnist_nb.results import (
+    METHODS,
+    Fitted,
+    collect_results,
+    judge_fitted,
+    load_or_run,
+    prediction_interval,
+    run_method,
+    store_runs,
+    stored_runs,
+    write_results,
+)
+from mnist_nb.speed import shifted_probs
 from mnist_nb.your_digit import prepare_digit
 
 ASSETS = Path(__file__).resolve().parents[1] / "mnist_nb" / "assets"
-SETS = dict(held_out=[a[holdout_split()[1]] for a in load_mnist("train")], test=load_mnist("test"))
+SHIPPED, SHIFTED = "cnn_accurate", "cnn_shifted"
 
 
 def score(correct):
@@ -50,7 +64,7 @@ def spread(correct):
 
 def calibrate(model):
     "Divide a network's scores by the temperature that fits the held-out images, and return that"
-    images, labels = SETS["held_out"]
+    images, labels = (a[holdout_split()[1]] for a in load_mnist("train"))
     temperature = fit_temperature(labels, predict_probs(model, images))
     with torch.no_grad():
         for part in model.fc2.parameters():
@@ -60,33 +74,35 @@ def calibrate(model):
 
 def train_weights(seeds):
     "Train once for each seed; write runs, weights and the card that says how they were made and score."
-    runs = {}
+    folder, path = ASSETS / "runs", ASSETS / "weights" / "mnist_cnn.json"
+    runs, shifted = (stored_runs(name, folder) for name in (SHIPPED, SHIFTED))
+    card = json.loads(path.read_text(encoding="utf8")) if path.is_file() else {}
     for seed in seeds:
-        trained = train_recipe(SHIPPED, seed)
-        answers = {name: predict_probs(trained.model, x).argmax(1) for name, (x, _) in SETS.items()}
-        correct = {name: int((answers[name] == y).sum()) for name, (_, y) in SETS.items()}
-        runs[seed] = dict(seed=seed, train_seconds=round(trained.seconds, 2), **correct)
-        runs[seed] |= dict(threads=torch.get_num_threads(), answers="".join(map(str, answers["test"])))
-        print({key: value for key, value in runs[seed].items() if key != "answers"}, flush=True)
-        if seed == seeds[0]:
-            temperature = calibrate(trained.model)
-            save_weights(trained.model, ASSETS / "weights" / "mnist_cnn.safetensors")
-        store_runs(ASSETS / "runs" / "cnn_shipped.json", runs)
-    correct = {name: [run[name] for run in runs.values()] for name in SETS}
-    card = dict(
-        recipe=dict(network="MnistCNN", trained_on=50_000, held_out=10_000, **asdict(SHIPPED)),
-        seed=seeds[0],
-        temperature=temperature,
-        versions=versions(),
-        **{name: score(correct[name][0]) for name in correct},
-        seeds=dict(
-            seeds=seeds,
-            seconds=[run["train_seconds"] for run in runs.values()],
-            **{name: spread(correct[name]) for name in correct},
-        ),
-    )
-    with whole_file(ASSETS / "weights" / "mnist_cnn.json") as part:
-        part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf8")
+        if seed not in runs or seed not in shifted:
+            runs[seed], fitted = run_method(SHIPPED, seed)
+            model = fitted.model
+            looks = Fitted(lambda x, model=model: shifted_probs(model, x).argmax(1), fitted.parameters)
+            shifted[seed] = judge_fitted(SHIFTED, seed, looks, runs[seed]["train_seconds"])
+            print({key: value for key, value in runs[seed].items() if key != "answers"}, flush=True)
+            if seed == seeds[0]:
+                card = dict(seed=seed, temperature=calibrate(model), versions=versions())
+                save_weights(model, ASSETS / "weights" / "mnist_cnn.safetensors")
+            store_runs(folder / f"{SHIFTED}.json", shifted)
+            store_runs(folder / f"{SHIPPED}.json", runs)
+        done = [runs[s] for s in seeds if s in runs]
+        correct = {"held_out": [r["held_out"] for r in done], "test": [r["correct"] for r in done]}
+        card = dict(
+            recipe=dict(network="MnistCNN", trained_on=50_000, held_out=10_000, **METHODS[SHIPPED].recipe),
+            **{key: card[key] for key in ("seed", "temperature", "versions")},
+            **{name: score(correct[name][0]) for name in correct},
+            seeds=dict(
+                seeds=[r["seed"] for r in done],
+                seconds=[r["train_seconds"] for r in done],
+                **{name: spread(correct[name]) for name in correct},
+            ),
+        )
+        with whole_file(path) as part:
+            part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf8")
 
 
 def real_pictures(folder):
@@ -142,11 +158,16 @@ def teach_handwriting(seeds, folder=None):
 
 if __name__ == "__main__":
     what = sys.argv[1:]
-    seeds = [int(arg) for arg in what[1:] if arg.isdecimal()]
     if what[:1] == ["handwriting"]:
-        teach_handwriting(seeds or [42, 1, 2, 3, 4], *(arg for arg in what[1:] if not arg.isdecimal()))
-    elif what[:1] == ["weights"]:
-        train_weights(seeds or [42])
-    elif what:
-        sys.exit(__doc__)
-    write_results(collect_results(ASSETS / "runs"), ASSETS / "results.json")
+        folder = [arg for arg in what[1:] if not arg.isdecimal()]
+        teach_handwriting([int(arg) for arg in what[1:] if arg.isdecimal()] or [42, 1, 2, 3, 4], *folder)
+        sys.exit()
+    if what[:1] == ["weights"]:
+        train_weights([int(s) for s in what[1:]] or list(METHODS[SHIPPED].seeds))
+        what = []
+    if unknown := set(what) - set(METHODS):
+        sys.exit(f"{__doc__}\nMETHOD must be one of {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
+    for name in what or METHODS:
+        load_or_run(name, folder=ASSETS / "runs")
+    if not what:
+        write_results(collect_results(ASSETS / "runs"), ASSETS / "results.json")
