@@ -266,18 +266,21 @@ class show_outputs(Processor):
                 if re.search("^#", text, re.MULTILINE):  # so that its headings are in the list of contents
                     cell.source = "#| output: asis\n" + cell.source
                 output["data"] = {"text/markdown": text}
-            elif "text/html" in data:
-                output["data"] = {"text/markdown": _raw(tidy_html(data["text/html"]))}
             elif INTERACTIVE in data:
                 shown = output.get("metadata", {}).get("image/png")
-                still = self.figure(base64.b64decode(data["image/png"]), shown, alt)
+                if "image/png" in data:
+                    still = self.figure(base64.b64decode(data["image/png"]), shown, alt)
+                else:  # questions are text, and have no picture to be numbered by
+                    still, self.pictures = tidy_html(data["text/html"]), self.pictures + 1
                 output["data"] = {"text/markdown": _raw(self.interactive(data[INTERACTIVE], still))}
+            elif "text/html" in data:
+                output["data"] = {"text/markdown": _raw(tidy_html(data["text/html"]))}
             elif "image/png" in data:
                 shown = output.get("metadata", {}).get("image/png")
                 output["data"] = {"text/markdown": _raw(self.figure(base64.b64decode(data["image/png"]), shown, alt))}
 
     def interactive(self, made, still):
-        "Keep as files what an interactive figure needs; until page.js starts it, its still picture is shown."
+        "Keep as files what an interactive figure needs; until page.js starts it, its still form is shown."
         data = f"interactive/data/{self.name}-{self.pictures}.json"
         _staged(data).write_text(json.dumps(made["data"]), encoding="utf-8")
         asked = {"module": made["module"], "data": data}
