@@ -11,6 +11,7 @@ function remembered() {
 }
 
 function remember(answers) {
+  kept = undefined;
   try { localStorage.setItem(PLACE, JSON.stringify(answers)); } catch { kept = answers; }
   window.dispatchEvent(new Event(CHANGED)); // the same question may be shown twice, and counted elsewhere
 }
