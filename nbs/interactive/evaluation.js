@@ -2,6 +2,7 @@
 
 import { Chart, announcer, arrayOf, button, choice, element, paintGrey, panel, panels, randomFrom, rowsOf, slider, unpacked, widePanel } from "./parts.js";
 
+const OPENED = 12; // images behind a cell, at most
 const SIZES = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%`;
 
@@ -66,7 +67,7 @@ export default {
     function count() { // the curve over all thresholds
       state.curve = Array.from({ length: 101 }, (_, i) => judged(labels, methods[which.value], i / 100)).filter(({ answered }) => answered)
         .map(({ answered, wrong }) => [answered / labels.length, wrong / answered]);
-      const top = Math.max(...state.curve.map(([, errors]) => errors), 0.001), least = Math.floor(100 * state.curve.at(-1)[0]) / 100;
+      const top = Math.max(...state.curve.map(([, errors]) => errors), 0.001), least = Math.min(Math.floor(100 * state.curve.at(-1)[0]) / 100, 0.99);
       Object.assign(costs.x, { from: least, ticks: [least, 1] });
       Object.assign(costs.y, { to: top, ticks: [0, top], show: (v) => percent(v) });
     }
@@ -83,16 +84,17 @@ export default {
         cell.style.setProperty("--share", r === c ? "0%" : `${Math.round(38 * Math.sqrt(n / most))}%`);
       }));
       const all = [...labels.keys()].filter((i) => labels[i] === row && answers[i] === column && sure[i] >= limit);
-      const shown = all.filter((i) => pictures.has(i)).sort((a, b) => (row === column ? sure[a] - sure[b] : sure[b] - sure[a]));
+      const shown = all.filter((i) => pictures.has(i)).sort((a, b) => (row === column ? sure[a] - sure[b] : sure[b] - sure[a])).slice(0, OPENED);
+      const many = counts[row][column] === 1 ? "1 image" : `${counts[row][column]} images`;
       opened.replaceChildren(...shown.map((i) => {
         const canvas = element("canvas", { role: "img", "aria-label": `Test image ${i}, a ${row} read as ${column}` });
         paintGrey(canvas, pictures.get(i), 28);
         return element("div", {}, canvas, sure[i].toFixed(2));
       }));
-      title.textContent = `${counts[row][column]} images of a ${row} read as ${column}${counts[row][column] > shown.length ? `; here are ${shown.length}` : ""}`
+      title.textContent = `${many} of a ${row} read as ${column}${counts[row][column] > shown.length ? `; here are ${shown.length}` : ""}`
         + (shown.length ? `, the ${row === column ? "least sure" : "surest"} first. Below each: how sure.` : ".");
       const share = answered / labels.length, errors = answered ? wrong / answered : 0;
-      const cost = answered ? `At the threshold ${limit.toFixed(2)}, ${percent(share)} of the images are answered; ${wrong} of those answers are wrong, ${percent(errors, 2)}.`
+      const cost = answered ? `At the threshold ${limit.toFixed(2)}, ${percent(share)} of the images are answered; wrong answers among them: ${wrong}, or ${percent(errors, 2)}.`
         : `At the threshold ${limit.toFixed(2)} no image is answered.`;
       costs.set(`Errors among the answered images against the share that is answered. ${cost}`, { line: state.curve }, ...(answered ? [{ dot: [share, errors] }] : []));
       const order = shuffled(labels.length, state.seed), right = SIZES.map((n) => order.slice(0, n).filter((i) => labels[i] === answers[i]).length);
