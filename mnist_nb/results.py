@@ -175,7 +175,7 @@ def _network(title, recipe, seeds, published='–', make=MnistCNN, **more):
 
 # %% ../nbs/10_results.ipynb #c011
 # The accurate recipe of Chapter 7, shorter: the same for every network compared
-_EVEN = replace(ACCURATE, seen=300_000)
+_EVEN = replace(ACCURATE, seen=200_000)
 _PLAIN = replace(_EVEN, affine=False)
 _FIVE = 0, 1, 2, 3, 4
 _connected = dict(make=fully_connected, hidden=[800, 800])

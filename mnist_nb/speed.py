@@ -228,7 +228,7 @@ def random_affine(
 FAST = Recipe(seen=24_000, crop=2, whiten=True, muon=.1)
 ONE_EPOCH = Recipe(seen=50_000, crop=2, whiten=True, muon=.1)  # one look at each image
 # For a mean of 99.3%: larger batches and smaller rates
-FURTHER = Recipe(seen=80_000, batch_size=192, learning_rate=.006, crop=2, whiten=True,
+FURTHER = Recipe(seen=70_000, batch_size=192, learning_rate=.006, crop=2, whiten=True,
                  muon=.06)
 # Four epochs, each image distorted anew each time
 LONGER = Recipe(seen=200_000, warm_up=.25, shape='cos', affine=True)

@@ -276,7 +276,7 @@ TABLES = {  # who takes turns: a recipe, or a function (seed, limit) -> (seconds
         "torch.compile": compiled,
     },
 }
-SEEDS = dict(race=10, slow=2, steps=5, ablation=10, ideas=10)
+SEEDS = dict(race=10, slow=1, steps=5, ablation=10, ideas=10)
 FEWER = {"the tutorial": 2, "one pass, 50,000": 2, "torch.compile": 2}  # seeds of what takes long
 
 
