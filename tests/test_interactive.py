@@ -1,14 +1,23 @@
 "The interactive figures in Chromium: their arithmetic is that of Python, and they answer to mouse, touch and keyboard."
 
 import base64
+import re
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
+from scipy import ndimage as ndi
 
 from conftest import slow
-from mnist_nb.baseline import mean_images
+from mnist_nb import breaking_it
+from mnist_nb.baseline import accuracy_interval, as_vectors, mean_images
 from mnist_nb.cnn import load_cnn, predict_probs
 from mnist_nb.data import load_mnist
+from mnist_nb.evaluation import confusion_table
+from mnist_nb.learning import linear_from_templates, sgd_step
+from mnist_nb.playground import _answers, _learned, _to_learn, interactive
+from mnist_nb.speed import one_cycle
 from test_pages import PHONE, address, opened, site  # noqa: F401  fixtures
 
 FORWARD = """async ([home, url, images]) => {
@@ -166,6 +175,267 @@ def test_layers(playground):
         answer(found, "Partly covered")
         found.get_by_label("Weights by chance").check()
         answer(found, "untrained network")
+
+
+LEARNT = """async ([home, url, start, steps]) => {
+    const { BATCH, batchAt, meansOf, newModel, step } = await import(home + 'interactive/linear.js');
+    const { arrayOf, rowsOf, unpacked } = await import(home + 'interactive/parts.js');
+    const data = await (await fetch(home + url)).json(), labels = arrayOf(data.labels).values;
+    const images = rowsOf(await unpacked(data.images)).map(row => Float32Array.from(row, p => p / 255));
+    const model = newModel(start ? meansOf(images, labels) : null), losses = [];
+    for (let n = 0; n < steps; n++) {
+        const batch = batchAt(n, images.length);
+        losses.push(step(model, batch.map(i => images[i]), batch.map(i => labels[i]), 0.3));
+    }
+    return [losses, [...model.weight.values], [...model.bias.values]] }"""
+
+
+def data_url(found):
+    return found.get_attribute("data-data")
+
+
+@pytest.mark.parametrize("start", [0, 1], ids=["from zero", "from the means"])
+def test_a_classifier_learns_on_the_page_as_in_python(playground, address, start):  # noqa: F811
+    images, labels, *_ = _to_learn()
+    x, y = torch.tensor(as_vectors(images)), torch.tensor(labels, dtype=torch.long)
+    layer = linear_from_templates(start * mean_images(images, labels).reshape(10, 784))
+    batches = torch.arange(30 * 64).view(30, 64) % len(x)
+    expected = [sgd_step(layer, x[batch], y[batch], 0.3) for batch in batches]
+    with playground() as (page, _):
+        url = data_url(page.locator("figure[data-module=linear]"))
+        losses, weight, bias = page.evaluate(LEARNT, [address, url, start, 30])
+    assert abs(np.array(losses) - expected).max() < 1e-4
+    assert abs(np.array(weight) - layer.weight.detach().numpy().ravel()).max() < 1e-4
+    assert abs(np.array(bias) - layer.bias.detach().numpy()).max() < 1e-4
+
+
+def test_linear(playground):
+    with playground() as (page, _):
+        found = figure(page, "linear")
+        answer(found, "0 steps of 64 images")
+        found.get_by_role("button", name="Step", exact=True).press("Enter")
+        answer(found, "1 step of 64 images")
+        found.get_by_role("button", name="Start", exact=True).click()  # with reduced motion: a pass of 24 steps at once
+        answer(found, "25 steps of 64 images")
+        shares = _learned(25)[1]
+        answer(found, f"{100 * shares[-1]:.1f}% of 512 other images")
+        found.get_by_label("Image", exact=True).select_option(index=2)
+        answer(found, f"The picked {_to_learn()[3][2]} gets p =")
+        found.get_by_label("Learning rate", exact=True).fill("6")
+        found.get_by_label("Start from", exact=True).select_option(index=1)
+        answer(found, "0 steps of 64 images")
+    with playground(reduced_motion="no-preference", viewport=PHONE, has_touch=True) as (page, _):
+        found = figure(page, "linear")
+        found.get_by_role("button", name="Start", exact=True).tap()
+        found.get_by_role("button", name="Pause").wait_for()
+        page.wait_for_timeout(500)
+        found.get_by_role("button", name="Pause").tap()
+        found.locator("output", has_text=re.compile("[1-9][0-9]* steps? of 64")).wait_for()
+        found.get_by_role("button", name="From the start").tap()
+        answer(found, "0 steps of 64 images")
+
+
+def test_evaluation(playground, address):  # noqa: F811
+    labels, made = load_mnist("test")[1], _answers()
+    network, templates = ((made[f"{way}_answers"], made[f"{way}_sure"]) for way in ("network", "templates"))
+    with playground() as (page, _):
+        def told(n):
+            return f"{n} image" + "s" * (n != 1)
+
+        found, sure = figure(page, "evaluation"), network[1] >= np.float32(0.9)
+        table = confusion_table(labels, network[0])
+        cell = found.locator("td[tabindex='0']")
+        answer(found, f"{told(table.loc[4, 9])} of a 4 read as 9")
+        assert cell.get_attribute("aria-label") == f"{table.loc[4, 9]} of digit 4 read as 9"
+        assert found.locator(".mf-opened canvas").count() == min(table.loc[4, 9], 12)
+        cell.press("ArrowLeft")
+        answer(found, f"{told(table.loc[4, 8])} of a 4 read as 8")
+        found.locator("tbody tr").nth(7).locator("td").nth(7).click()
+        answer(found, f"{table.loc[7, 7]} images of a 7 read as 7; here are 12, the least sure first")
+        found.get_by_label("Threshold", exact=True).fill("0.9")
+        wrong = (network[0] != labels)[sure].sum()
+        answer(found, f"{sure.mean():.1%} of the images are answered; wrong answers among them: {wrong},")
+        found.get_by_label("Answers of", exact=True).select_option(index=1)
+        found.get_by_label("Threshold", exact=True).fill("0.1")
+        sure = templates[1] >= np.float32(0.1)
+        wrong = (templates[0] != labels)[sure]
+        answer(found, f"{sure.mean():.1%} of the images are answered")
+        answer(found, f"wrong answers among them: {wrong.sum()}, or {wrong.mean():.2%}.")
+        found.get_by_label("Threshold", exact=True).fill("1")
+        answer(found, "At the threshold 1.00 no image is answered.")
+        order = page.evaluate(
+            "async home => (await import(home + 'interactive/evaluation.js')).shuffled(10000, 1)", address
+        )
+        assert sorted(order) == list(range(10_000))
+        for i, n in ((0, 10), (3, 100), (9, 10_000)):
+            found.get_by_label("Images", exact=True).fill(str(i))
+            right = int((templates[0] == labels)[order[:n]].sum())
+            low, high = accuracy_interval(right, n)
+            answer(found, f"Of {n:,} images {right:,} are read correctly: {right / n:.1%}")
+            answer(found, f"interval from {low:.1%} to {high:.1%}.")
+        found.get_by_label("Images", exact=True).fill("0")
+        before = found.locator("svg").last.get_attribute("aria-label")
+        found.get_by_role("button", name="Draw other images").click()
+        assert found.locator("svg").last.get_attribute("aria-label") != before
+        ends = page.evaluate(
+            """async home => { const { wilson } = await import(home + 'interactive/evaluation.js');
+            return [[0, 1], [9, 10], [10, 10], [9962, 10000]].map(([k, n]) => wilson(k, n)) }""",
+            address,
+        )
+        assert np.allclose(ends, [accuracy_interval(*of) for of in [(0, 1), (9, 10), (10, 10), (9962, 10_000)]])
+
+
+CYCLES = ((100, 0.01, 0.2, "linear"), (37, 0.006, 0.25, "cos"), (15, 0.02, 0.1, "cos"))
+LEVEL = {"scale": "factor", "blur": "sigma", "noise": "sd", "rotate": "degrees"}
+SPOILT = """async ([home, images, chance, weights, digits]) => {
+    const b = await import(home + 'interactive/breaking.js'), { arrayOf } = await import(home + 'interactive/parts.js');
+    const { normalise, parseWeights, pixelGradient } = await import(home + 'interactive/network.js');
+    const all = Uint8Array.from(atob(images), c => c.charCodeAt(0)), made = {}, z = arrayOf(chance).values;
+    const net = parseWeights(await (await fetch(home + weights)).arrayBuffer());
+    const each = change => digits.map((_, i) => Array.from(change(all.slice(784 * i, 784 * i + 784), i)));
+    const on = (name, change) => { made[name] = each(change) };
+    on('shift 3 right', x => b.shift(x, 0, 3)); on('shift 2 up', x => b.shift(x, -2, 0));
+    for (const v of [-60, -30, 15, 45]) on(`rotate ${v}`, x => b.rotate(x, v));
+    for (const v of [0.5, 0.7, 1.3, 1.6]) on(`scale ${v}`, x => b.scale(x, v));
+    for (const v of [0.3, 1, 2, 3]) on(`blur ${v}`, x => b.blur(x, v));
+    for (const v of [40, 160]) on(`noise ${v}`, x => b.noise(x, v, z));
+    on('slope', (x, i) => pixelGradient(net, normalise(x), digits[i]));
+    on('step', (x, i) => b.attack(x, made.slope[i], 32));
+    return made }"""
+
+
+def test_pictures_are_spoilt_as_in_chapter_8(playground, address):  # noqa: F811
+    images, labels = (part[:40] for part in load_mnist("test"))
+    network, data = load_cnn(), interactive("breaking").data
+    with playground() as (page, _):
+        url = page.locator("figure[data-weights*=mnist_cnn]").first.get_attribute("data-weights")
+        asked = [address, base64.b64encode(images.tobytes()).decode(), data["chance"], url, labels.tolist()]
+        made = {name: np.reshape(v, images.shape) for name, v in page.evaluate(SPOILT, asked).items()}
+    slopes, step = made.pop("slope"), made.pop("step")
+    expected = {f"shift {n} {to}": breaking_it.shift(images, n, to) for n, to in ((3, "right"), (2, "up"))}
+    for name in made.keys() - expected.keys():
+        kind, level = name.split()
+        change = partial(getattr(breaking_it, kind), **{LEVEL[kind]: float(level)})
+        if kind == "rotate":  # that of chapter 8 draws the side
+            change = partial(ndi.rotate, angle=float(level), axes=(1, 2), reshape=False, order=1)
+        expected[name] = np.concatenate([change(image[None]) for image in images])  # the same noise for each
+    for name, pictures in made.items():
+        assert abs(pictures - expected[name]).max() <= 1, name
+        assert (pictures != expected[name]).mean() < 0.01, name
+    exact = breaking_it.pixel_gradient(network, images, labels)
+    assert abs(slopes - exact).max() < 1e-4 * abs(exact).max()
+    attacked = breaking_it.adversarial(network, images, labels, 32)
+    assert (step != attacked)[abs(exact) > 1e-6 * abs(exact).max((1, 2), keepdims=True)].mean() < 0.001
+
+
+@pytest.mark.parametrize("how", ["mouse", "touch", "keyboard"])
+def test_breaking(playground, how):
+    options = {"viewport": PHONE, "has_touch": True} if how == "touch" else {}
+    images, labels = load_mnist("test")
+    moved = breaking_it.shift(images[labels == 7][:1], 5, "right")
+    nearest = ((moved / 255 - mean_images(*load_mnist())) ** 2).mean((1, 2)).argmin()
+    probs = predict_probs(load_cnn(), moved)[0]
+    with playground(**options) as (page, _):
+        found = figure(page, "breaking")
+        answer(found, "It is a 7. Nearest is the mean 7. The network reads a 7")
+        picture, slider = found.locator("canvas[tabindex]"), found.get_by_label("To the right", exact=True)
+        picture.scroll_into_view_if_needed()
+        box = picture.bounding_box()
+        x, y, cell = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"] / 28
+        if how == "mouse":
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(x + 5 * cell, y, steps=3)
+            page.mouse.up()
+        elif how == "touch":
+            send = page.context.new_cdp_session(page).send
+            for kind, points in (("Start", [x]), ("Move", [x + 5 * cell]), ("End", [])):
+                touched = [{"x": at, "y": y} for at in points]
+                send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": touched})
+        else:
+            picture.focus()
+            for _ in range(5):
+                page.keyboard.press("ArrowRight")
+        answer(found, f"Nearest is the mean {nearest}")
+        answer(found, f"The network reads a {probs.argmax()}, {100 * probs.max():.0f}% sure")
+        assert slider.input_value() == "5"
+        found.get_by_role("button", name="As it was").press("Enter")
+        answer(found, "Nearest is the mean 7. The")
+        found.get_by_label("Adversarial step", exact=True).fill("64")
+        answer(found, "The step changed no pixel by more than 64 of 255 grey levels.")
+        found.get_by_label("Digit", exact=True).select_option(index=3)
+        answer(found, "It is a 2.")
+
+
+def test_speed(playground, address):  # noqa: F811
+    with playground() as (page, _):
+        found = figure(page, "speed")
+        for steps, peak, warm_up, shape in CYCLES:
+            optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], peak)
+            cycle, expected = one_cycle(optimiser, steps, warm_up, shape), []
+            for _ in range(steps):
+                expected.append(cycle.get_last_lr()[0])
+                optimiser.step()
+                cycle.step()
+            rates = page.evaluate(
+                "async ([home, ...how]) => (await import(home + 'interactive/speed.js')).oneCycle(...how)",
+                [address, steps, peak, warm_up, shape],
+            )
+            assert np.allclose(rates, expected, rtol=1e-9, atol=1e-12)
+        answer(found, "24,000 images in batches of 128 are 187 steps")
+        found.get_by_label("Batch size", exact=True).fill("4")
+        answer(found, "24,000 images in batches of 512 are 46 steps")
+        x = torch.arange(4 * 9).view(1, 4, 3, 3)
+        last = x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).flatten()
+        places = [(last == channel * 9 + 4).nonzero().item() for channel in range(4)]
+        answer(
+            found,
+            f"pixel 4 lie 9 apart at 4, 13, 22 and 31 with channels first, and side by side at {places[0]}",
+        )
+        found.get_by_role("button", name="Channel 2").press("Enter")
+        answer(found, "numbers of channel 2 lie side by side at 18, 19, 20")
+        found.locator(".mf-memory").last.locator(".mf-box").nth(1).click()
+        answer(found, "numbers of pixel 0 lie 9 apart at 0, 9, 18 and 27")
+        found.get_by_label("Pick", exact=True).select_option("pixel 8")
+        answer(
+            found,
+            "pixel 8 lie 9 apart at 8, 17, 26 and 35 with channels first, and side by side at 32, 33, 34",
+        )
+
+
+# What a reader does to each figure: press a button, or move its first slider.
+ACTS = dict.fromkeys(("draw", "templates", "layers"), "Show a test digit")
+ACTS |= dict.fromkeys(("descent", "linear"), "Step")
+ACTS |= dict.fromkeys(("pixels", "convolution", "evaluation", "speed", "breaking"))
+REACTION = """async ([module, text]) => {
+    const found = document.querySelector(`figure[data-module=${module}]`);
+    const slider = found.querySelector('input[type=range]');
+    const pressed = [...found.querySelectorAll('button')].find(b => b.textContent === text), times = [];
+    for (let i = 1; i < 8; i++) {
+        await new Promise(done => setTimeout(done, 200));
+        const start = performance.now();
+        if (pressed) pressed.click();
+        else { slider.value = Number(slider.min) + i * slider.step; slider.dispatchEvent(new Event('input')) }
+        await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+        times.push(performance.now() - start);
+    }
+    return Math.min(...times) }"""
+
+
+@pytest.mark.parametrize("module", ACTS)
+def test_a_figure_reacts_within_50_ms(playground, record_property, module):
+    "From the input to the next painted picture; the shortest of seven, for other work disturbs a single one"
+    with playground() as (page, _):
+        figure(page, module)
+        took = page.evaluate(REACTION, [module, ACTS[module]])
+        record_property("milliseconds", took)
+        assert took < 50
+
+
+def test_every_figure_is_in_the_playground(playground):
+    with playground() as (page, _):
+        there = page.evaluate("[...document.querySelectorAll('figure.interactive')].map(f => f.dataset.module)")
+    assert sorted(there) == sorted(ACTS)
 
 
 def test_weights_that_do_not_arrive_leave_the_picture(playground):

@@ -34,8 +34,8 @@ DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 360, "height": 740}
 WEIGHT = 1_500_000  # bytes over the network, before anything is scrolled to
 SEARCH = 'input[type="search"]:visible, [role="searchbox"]:visible'
 
-# Everything that a mouse can use and a keyboard must reach.
-CONTROLS = """[...document.querySelectorAll(`a[href], button, input, select, textarea, summary, [tabindex="0"],
+# Everything that a mouse can use and a keyboard must reach; of a group of radio buttons, the first.
+CONTROLS = """[...document.querySelectorAll(`a[href], button, input:not([type=radio]), label:first-of-type > [type=radio], select, textarea, summary, [tabindex="0"],
     [onclick]`)].filter(e => !e.disabled && (e.tabIndex >= 0 || e.onclick) && e.getClientRects().length
     && e.checkVisibility({visibilityProperty: true}))"""
 # What an element looks like; it must look different while it has the focus.
