@@ -16,7 +16,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from zlib import crc32
 
-from .playground import _MIME, Interactive
+from .playground import _MIME, InteractiveFigure
 
 # %% ../nbs/97_questions.ipynb #c006
 @lru_cache
@@ -52,7 +52,7 @@ def _as_html(number, question, answers, **others):
             '<details class="fold"><summary>Solution</summary>'
             f'{"".join(said)}</details>')
 
-class _Questions(Interactive):
+class _Questions(InteractiveFigure):
     "Questions that answer to their reader; where no code can run, their text."
     def __init__(self, questions, chapters):
         self.name, self.weights = 'questions', None
@@ -71,7 +71,7 @@ class _Questions(Interactive):
 def ask(
     chapter:int,  # its number
     number:int|list|None=None,  # which of its questions, from 1; all if None
-) -> Interactive:  # shown as the last expression of a cell
+) -> InteractiveFigure:  # shown as the last expression of a cell
     """Ask the recall questions of a chapter. `ValueError` for a chapter or a number
     that there is not."""
     if chapter not in [*_chapters()]:
@@ -87,6 +87,6 @@ def ask(
         return dict(key=_key(q), number=n, question=q['question'], answers=q['answers'])
     return _Questions([shown(n, found[n-1]) for n in wanted], [_counted(chapter)])
 
-def progress() -> Interactive:  # shown as the last expression of a cell
+def progress() -> InteractiveFigure:  # shown as the last expression of a cell
     "Show how many questions of each chapter are answered, and how many rightly."
     return _Questions([], [_counted(chapter) for chapter in _chapters()])

@@ -240,7 +240,7 @@ def test_evaluation(playground, address):  # noqa: F811
     network, templates = ((made[f"{way}_answers"], made[f"{way}_sure"]) for way in ("network", "templates"))
     with playground() as (page, _):
         def told(n):
-            return f"{n} image" + "s" * (n != 1)
+            return f"{n} image" + "s" * int(n != 1)
 
         found, sure = figure(page, "evaluation"), network[1] >= np.float32(0.9)
         table = confusion_table(labels, network[0])

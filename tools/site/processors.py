@@ -27,7 +27,7 @@ from tools.site.card import draw_card
 
 GITHUB, COLAB = "https://github.com/", "https://colab.research.google.com/github/"
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-INTERACTIVE = "application/vnd.mnist-nb.interactive+json"  # what `mnist_nb.playground.Interactive` leaves
+INTERACTIVE = "application/vnd.mnist-nb.interactive+json"  # what `mnist_nb.playground.InteractiveFigure` leaves
 WIDE_TABLE = 15  # from this number of columns a table is set small, so that 28 pixels fit the page
 
 
