@@ -239,6 +239,7 @@ def test_evaluation(playground, address):  # noqa: F811
     labels, made = load_mnist("test")[1], _answers()
     network, templates = ((made[f"{way}_answers"], made[f"{way}_sure"]) for way in ("network", "templates"))
     with playground() as (page, _):
+
         def told(n):
             return f"{n} image" + "s" * int(n != 1)
 
