@@ -36,7 +36,8 @@ SEARCH = 'input[type="search"]:visible, [role="searchbox"]:visible'
 
 # Everything that a mouse can use and a keyboard must reach; of a group of radio buttons, the first.
 CONTROLS = """[...document.querySelectorAll(`a[href], button, input:not([type=radio]), select, textarea, summary,
-    label:first-of-type > [type=radio], [tabindex="0"], [onclick]`)].filter(e => !e.disabled && (e.tabIndex >= 0 || e.onclick) && e.getClientRects().length
+    label:first-of-type > [type=radio], [tabindex="0"], [onclick]`)]
+    .filter(e => !e.disabled && (e.tabIndex >= 0 || e.onclick) && e.getClientRects().length
     && e.checkVisibility({visibilityProperty: true}))"""
 # What an element looks like; it must look different while it has the focus.
 LOOK = """(e => { const s = getComputedStyle(e); return [s.outlineStyle === 'none' ? '' : s.outline, s.boxShadow,
