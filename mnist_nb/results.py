@@ -221,7 +221,7 @@ METHODS = {
                          '0.96%, train_mnist_fast'),
     'cnn_one_epoch': _network('CNN, one epoch', ONE_EPOCH, tuple(range(10))),
     'cnn_further': _network('CNN, 99.3% recipe', FURTHER, _FIVE),
-    'cnn_longer': _network('CNN, four, distorted', LONGER, _FIVE),
+    'cnn_longer': _network('CNN, LONGER recipe', LONGER, _FIVE),
     'vote_of_ten': Method(
         'vote of ten, one epoch', vote(ONE_EPOCH), dict(voters=10, **asdict(ONE_EPOCH)),
         seeds=(0, 1, 2), saw_held_out=False),

@@ -232,7 +232,7 @@ FURTHER = Recipe(seen=70_000, batch_size=192, learning_rate=.006, crop=2, whiten
                  muon=.06)
 # Four epochs, each image distorted anew each time
 LONGER = Recipe(seen=200_000, warm_up=.25, shape='cos', affine=True)
-# 84 epochs, for the highest accuracy within about five minutes
+# 84 epochs, for the highest accuracy within minutes
 ACCURATE = Recipe(seen=4_200_000, warm_up=.25, shape='cos', affine=True,
                   learning_rate=.002, betas=(.9, .99), weight_decay=.1, bfloat16=True)
 
