@@ -93,8 +93,8 @@ class InteractiveFigure:
     def _repr_mimebundle_(self, **kwargs):
         width, height = self.size
         kept = dict(module=self.name, weights=self.weights, data=self.data)
-        bundle = {'image/png': self.still, 'text/plain': f'<InteractiveFigure {self.name}>',
-                  _MIME: kept}
+        bundle = {'image/png': self.still, _MIME: kept,
+                  'text/plain': f'<InteractiveFigure {self.name}>'}
         if find_spec('anywidget'):
             shown = self.widget()._repr_mimebundle_()
             shown = shown[0] if isinstance(shown, tuple) else shown or {}
@@ -184,7 +184,7 @@ def _to_learn():
     return [a[part] for part in parts for a in (images, labels)]
 
 def _learned(steps, rate=.3):
-    "The layer after so many steps from zero, and its accuracy before each and at the end"
+    "The layer after so many steps from zero, and its accuracy before each and after"
     images, labels, others, answers = _to_learn()
     x, y = torch.tensor(as_vectors(images)), torch.tensor(labels, dtype=torch.long)
     other = torch.tensor(as_vectors(others)), torch.tensor(answers, dtype=torch.long)

@@ -243,8 +243,9 @@ def load_benchmark() -> dict:  # parts: 'race', 'steps', …; 'machine': of each
     `mean_accuracy` and the mean's 95% `interval` over seeds (Student's)."""
     from importlib.resources import files
     found = sorted((files('mnist_nb')/'assets'/'benchmarks').iterdir(), key=str)
-    parts = {path.name.removesuffix('.json'): json.loads(path.read_text(encoding='utf8'))
-             for path in found if path.name.endswith('.json')}
+    found = [path for path in found if path.name.endswith('.json')]
+    parts = {path.name[:-5]: json.loads(path.read_text(encoding='utf8'))
+             for path in found}
     bench = {'machine': {name: part['machine'] for name, part in parts.items()}}
     for name, part in parts.items():
         bench[name] = {row: _summed_up(r, part['images'])

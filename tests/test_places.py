@@ -69,6 +69,12 @@ SETTINGS = {
 PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(e => e.textContent)"
 SHOWN = """kind => [...document.querySelectorAll('.jp-Notebook .jp-OutputArea-output')].flatMap(e => [...e
     .querySelectorAll(kind)]).filter(e => e.tagName != 'IMG' || e.complete && e.naturalWidth > 0).length"""
+INTERACTIVE = "application/vnd.mnist-nb.interactive+json"
+KINDS = {
+    "pictures": "img, .jp-RenderedSVG svg",
+    "tables": "table",
+    "figures that answer": "div:not([class^=mf-]):has(> [class^=mf-])",
+}
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 
 
@@ -102,8 +108,12 @@ def lab_problems(page, nbs, name):
     wait_for(lambda: path.stat().st_mtime_ns > before and path.read_bytes().endswith(b"}\n"))
     ran = read(path)
     yield from run_problems(ran, stored[path])
-    expected = seen([output for cell in ran.cells for output in cell.get("outputs", [])])
-    for kind, selector in {"pictures": "img, .jp-RenderedSVG svg", "tables": "table"}.items():
+    # A figure that answers is shown in place of its picture.
+    outputs = [output for cell in ran.cells for output in cell.get("outputs", [])]
+    answering = [output for output in outputs if INTERACTIVE in output.get("data", {})]
+    expected = seen([output for output in outputs if output not in answering])
+    expected["figures that answer"] = len(answering)
+    for kind, selector in KINDS.items():
         if (found := page.evaluate(SHOWN, selector)) < expected[kind]:
             yield f"the page shows {found} of {expected[kind]} {kind}"
     if bars := page.evaluate(SHOWN, "progress"):
