@@ -331,7 +331,7 @@ def draw_stranger(
 @dataclass(frozen=True)
 class Camera:
     "A sheet of paper and a phone. Each effect is off at 0, and usual at 1."
-    paper:str = 'plain'    # plain, ruled, squared, or box: a printed form's cell
+    paper:str = 'plain'    # plain, ruled, squared, dark squares, or box: a form's cell
     pen:str = 'biro'       # biro, pencil, felt or chalk (bright on a board)
     texture:float = 1.     # grain of the paper, gaps in the line
     faint:float = 0.       # how much paler than usual the line is: 1 is half
@@ -384,21 +384,23 @@ def write_on_paper(
 
 def _print_lines(sheet, rng, paper):
     h, w = sheet.shape[:2]
-    if paper in ('ruled', 'squared'):
-        gap, blue = rng.uniform(.09, .13)*min(h, w), np.array([.62, .74, .88])
+    if paper in ('ruled', 'squared', 'dark squares'):
+        gap, colour = rng.uniform(.09, .13)*min(h, w), np.array([.62, .74, .88])
+        if paper == 'dark squares': colour = .4*colour
         thick = max(1, round(min(h, w)/250))
-        for length, axis in ((h, 0), (w, 1))[:1 + (paper == 'squared')]:
+        for length, axis in ((h, 0), (w, 1))[:1 + (paper != 'ruled')]:
             for at in np.arange(rng.uniform(0, gap), length, gap).astype(int):
                 where = [slice(None)]*2
                 where[axis] = slice(at, at + thick)
-                sheet[tuple(where)] = blue
+                sheet[tuple(where)] = colour
     elif paper == 'box':
         top, left = (rng.uniform(.03, .09, 2)*(h, w)).astype(int)
         outer = sheet[top:h-top, left:w-left]
         thick = max(2, min(h, w)//90)
         outer[:thick] = outer[-thick:] = outer[:, :thick] = outer[:, -thick:] = .2
     elif paper != 'plain':
-        raise ValueError(f'paper must be plain, ruled, squared or box, got {paper!r}')
+        raise ValueError('paper must be plain, ruled, squared, dark squares or box, '
+                         f'got {paper!r}')
 
 # %% ../nbs/92_photos.ipynb #c029
 def on_sheet(
@@ -542,6 +544,7 @@ CONDITIONS = {  # name: the camera, and the height of the digit's field on the s
     'faint': (Camera(pen='pencil', faint=1), None),
     'ruled': (Camera(paper='ruled'), None),
     'squared': (Camera(paper='squared'), None),
+    'dark squares': (Camera(paper='dark squares'), None),
     'box': (Camera(paper='box'), .75),
     'desk': (Camera(desk=1), None),
     'desk, turned': (Camera(desk=1.6, tilt=5), None),
@@ -638,8 +641,9 @@ def _glyph(character, rng, height, width):
     return lay_ink(strokes, side, tall, width*height, .1, rng, dots)
 
 def _trimmed(ink):
-    if not ink.any(): raise ValueError('expected a glyph with ink, got an empty one')
-    return ink[np.ix_(ink.any(1), ink.any(0))]
+    found = ndi.find_objects((ink > 0).view(np.uint8))
+    if not found: raise ValueError('expected a glyph with ink, got an empty one')
+    return ink[found[0]]
 
 # %% ../nbs/92_photos.ipynb #c050
 def drawn_digits(

@@ -71,6 +71,8 @@ _TILT = .16         # their slope at most: 9°
 _THIN = .045        # their width at most, as a share of the picture
 _LONG = .5          # each part of a line is seen over this share of the picture
 _APART = .02        # they run on beyond the digit by this share of the picture
+_ON_LINES = .6      # what is left of lines is a piece of which so much lies on them
+_EDGE = .02         # or so near to the picture's edge
 _COVERED = .4, .85  # of that so much is line alone, and so much is any ink
 # Step 3: kept the parts of one digit together, and digits side by side apart
 _WEAK = .5          # ink above this share of Otsu's threshold counts beside sure ink
@@ -252,7 +254,7 @@ def find_shape(
     """Find the largest shape in the ink, its near pieces included. Others count if they
     have a tenth of its pixels."""
     smooth = ndimage.gaussian_filter(ink, 1)
-    sure = threshold_otsu(smooth)
+    sure = _sure_ink(smooth)
     strong = smooth > sure
     if not _is_ink(smooth, strong): return np.zeros(ink.shape, bool), 0
     mask = apply_hysteresis_threshold(smooth, weak*sure, sure)
@@ -276,6 +278,12 @@ def _is_ink(ink, mask):  # or only noise and uneven paper, which Otsu divides, t
     apart = ink[mask].mean() - ink[~mask].mean()
     return apart > .02 and (apart > _FAINT or _explained(ink, mask) > .8)
 
+def _sure_ink(ink):  # a threshold; a second one where the first parts shade from paper
+    sure = threshold_otsu(ink)
+    above = ink > sure
+    if _is_ink(ink, above) or not above.any(): return sure
+    return threshold_otsu(ink[above])
+
 def _explained(ink, mask):  # share of the variance that lies between the two groups
     apart = ink[mask].mean() - ink[~mask].mean()
     return mask.mean()*(1 - mask.mean())*apart**2/ink.var()
@@ -294,44 +302,42 @@ def find_sheet(
 # %% ../nbs/09_your_digit.ipynb #c038h
 def _find_corners(grey):  # (x, y) of the sheet's corners, clockwise from the top left
     scale = min(1, 80/max(grey.shape))
-    small = _resized(grey, [max(1, round(n*scale)) for n in grey.shape[::-1]])
-    found = []
-    for region in _regions(small):
-        corners = _quadrilateral(region)
-        if corners is None: continue
-        jumps = np.array(_jumps(small, corners))
-        if len(jumps) and (jumps.min() > _JUMP or jumps.max() < -_JUMP):
-            found.append((abs(jumps).min(), len(jumps), corners/scale))
-    for _, sides, corners in sorted(found, key=lambda f: -f[0])[:3]:
-        mask, shapes = find_shape(find_ink(_straighten(grey, corners)))
-        whole = shapes and min(_gaps(mask)) > 0
-        if sides == 4 or whole: return corners
+    size = [max(1, round(n*scale)) for n in grey.shape[::-1]]
+    small = _resized(grey, size)
+    darkest = ndimage.minimum_filter(grey, round(1/scale))  # keeps a thin frame
+    darkest = _resized(darkest, size, Image.Resampling.NEAREST)
+    for seen in (small, darkest):
+        found = []
+        for region in _regions(seen):
+            corners = _quadrilateral(region)
+            if corners is None: continue
+            jumps = np.array(_jumps(seen, corners))
+            if len(jumps) and (jumps.min() > _JUMP or jumps.max() < -_JUMP):
+                found.append((abs(jumps).min(), len(jumps), corners/scale))
+        for _, sides, corners in sorted(found, key=lambda f: -f[0])[:3]:
+            mask, shapes = find_shape(find_ink(_straighten(grey, corners)))
+            whole = shapes and min(_gaps(mask)) > 0
+            if whole or sides == 4 and seen is small: return corners
 
-def _regions(small):  # at each level the largest brighter and darker one, holes filled
+def _regions(small):  # the largest brighter and darker one at each level, holes filled
     low, high = np.percentile(small, [1, 99])
     if min(small.shape) < 12 or high - low < _JUMP: return
-    levels = np.linspace(low, high, _LEVELS + 2)[1:-1, None, None]
-    layers = np.concatenate([small > levels, small <= levels])
-    pieces = _pieces(layers)
-    largest = [np.bincount(p[p > 0], minlength=1).argmax() for p in pieces]
-    rest = pieces != np.reshape(largest, (-1, 1, 1))
-    outside = _pieces(np.pad(rest, ((0, 0), (1, 1), (1, 1)), constant_values=True))
-    regions = (outside != outside[:, :1, :1])[:, 1:-1, 1:-1]
-    _, first = np.unique(regions.sum((1, 2)), return_index=True)  # each only once
-    yield from (r for r in regions[first] if _SHEET[0] < r.mean() < _SHEET[1])
-
-def _pieces(layers):  # numbers the pieces in all layers at once, each layer for itself
-    within = np.zeros((3, 3, 3), bool)
-    within[1, 1] = within[1, :, 1] = True
-    return ndimage.label(layers, within)[0]
+    areas = set()
+    for level in np.linspace(low, high, _LEVELS + 2)[1:-1]:
+        for layer in (small > level, small <= level):
+            pieces, _ = ndimage.label(layer)
+            largest = pieces == np.bincount(pieces[layer]).argmax()
+            outside, _ = ndimage.label(np.pad(~largest, 1, constant_values=True))
+            region = outside[1:-1, 1:-1] != 1  # number 1 is the piece in the corner
+            if _SHEET[0] < region.mean() < _SHEET[1] and region.sum() not in areas:
+                areas.add(region.sum())
+                yield region
 
 def _quadrilateral(region):  # the points furthest to the corners, if they make it up
     (y, x), (h, w) = np.nonzero(region), region.shape
     if np.ptp(x) < _LENGTH*w or np.ptp(y) < _LENGTH*h: return
     ends = [(x + y).argmin(), (x - y).argmax(), (x + y).argmax(), (x - y).argmin()]
     corners = np.stack([x[ends], y[ends]], 1)
-    (a, b), (c, d) = corners[2] - corners[0], corners[3] - corners[1]
-    if not .9 < abs(a*d - b*c)/2/len(x) < 1.1: return  # faster than to draw it
     drawn = Image.new('1', (w, h))
     ImageDraw.Draw(drawn).polygon(corners.ravel().tolist(), fill=1)
     drawn = np.asarray(drawn)
@@ -394,7 +400,8 @@ def remove_lines(
     (_, _, level), (_, _, upright) = found
     if not level.any() and not upright.any(): return ink
     digit, shapes = find_shape(np.where(level | upright, 0, ink))
-    if not shapes or max(digit.any(0).sum(), digit.any(1).sum()) < .1*max(ink.shape):
+    small = max(digit.any(0).sum(), digit.any(1).sum()) < .1*max(ink.shape)
+    if not shapes or small and (digit & _dilated(level | upright, 3)).any():
         return ink  # all was a line: a 1, perhaps
     many = sum(_number(lines, axis) for axis, lines, _ in found) > 2.1
     found = [(axis, lines, erase) for axis, lines, erase in found
@@ -403,8 +410,9 @@ def remove_lines(
     if sum(_number(lines, axis) for axis, lines, _ in found) < 1.2:  # a single one
         found = [(axis, lines, erase) for axis, lines, erase in found
                  if _is_ruling(lines, axis, digit, ink)]
-    for _, _, erase in found: ink = np.where(erase, 0, ink)
-    return ink
+    if not found: return ink
+    erased = np.logical_or.reduce([erase for _, _, erase in found])
+    return np.where(erased | _remains(mask & ~erased, found), 0, ink)
 
 # %% ../nbs/09_your_digit.ipynb #c038g
 def _find_lines(smooth, mask):  # pixels on level lines, and what to erase for them
@@ -413,7 +421,7 @@ def _find_lines(smooth, mask):  # pixels on level lines, and what to erase for t
     width = _width(lines, 0)
     dark = smooth > 1.6*np.median(smooth[lines])
     crossed = _opened(mask, int(1.25*width) + 2) | dark
-    edges = ndimage.maximum_filter1d(lines.view(np.uint8), int(width)//2*2 + 3, axis=0)
+    edges = _widened(lines, int(width)//2*2 + 3)
     return lines, (edges > 0) & ~crossed
 
 def _long(mask):  # at half the size; lines of each slope lie level in a sheared picture
@@ -423,8 +431,9 @@ def _long(mask):  # at half the size; lines of each slope lie level in a sheared
     n, edge = int(_LONG*w/2) | 1, int(_TILT*w/4) + 1
     thin = half & ~_opened(half, int(_THIN*max(half.shape)) + 2)
     if thin.any(0).sum() < _COVERED[0]*n: return none
-    thin, half = (np.pad(v, ((edge, edge), (0, 0))) for v in (thin, half))
-    found = np.zeros_like(thin)
+    thin, half, inside = (np.pad(v, ((edge, edge), (0, 0)))
+                          for v in (thin, half, np.ones_like(half)))
+    found, across = np.zeros_like(thin), np.zeros_like(thin)
     for slope in np.linspace(-_TILT, _TILT, 17):
         shift = np.rint(slope*(np.arange(w//2) - w/4)).astype(int)
         rows = (np.arange(len(thin))[:, None] + shift) % len(thin)
@@ -434,14 +443,36 @@ def _long(mask):  # at half the size; lines of each slope lie level in a sheared
         covered = [ndimage.uniform_filter1d(_thick(v).astype(np.float32), n, axis=1,
                                             mode='constant') for v in sheared]
         full = (covered[0] > _COVERED[0]) & (covered[1] > _COVERED[1])
-        line = ndimage.maximum_filter(full.view(np.uint8), (3, n)) & sheared[0]
-        back = np.zeros_like(found)
-        np.put_along_axis(back, rows, line > 0, 0)
-        found |= back
+        within = np.take_along_axis(inside, rows, 0)
+        whole = within.sum(1) > .15*within.shape[1]
+        for share, v in zip(_COVERED, sheared):
+            whole &= (_thick(v) & within).sum(1) > share*within.sum(1)
+        full = ndimage.maximum_filter(full.view(np.uint8), (3, n))
+        for some, kept in ((found, full), (across, _thick(whole[:, None]))):
+            back = np.zeros_like(found)
+            np.put_along_axis(back, rows, (kept & sheared[0]) > 0, 0)
+            some |= back
+    if _number(across, 0) > 2.1: found = across  # strokes do not cross the picture
     found = found[edge:-edge].repeat(2, 0).repeat(2, 1)
     return np.pad(found, ((0, h % 2), (0, w % 2)), mode='edge') & mask
 
-def _thick(mask): return ndimage.maximum_filter1d(mask.view(np.uint8), 3, axis=0)
+def _remains(mask, found):  # pieces of which most lie on lines, or along the edge
+    h, w = mask.shape
+    y, x = int(_EDGE*h), int(_EDGE*w)
+    near = np.pad(np.zeros((h - 2*y, w - 2*x), np.uint8), ((y, y), (x, x)),
+                  constant_values=1)
+    for axis, lines, _ in found:
+        near |= _widened(lines, int(_width(lines, axis))//2*2 + 5, axis)
+    pieces, number = ndimage.label(mask, _AROUND)
+    if not number: return mask
+    share = ndimage.mean(near, pieces, np.arange(number + 1))
+    share[1:][np.bincount(pieces[mask], minlength=2)[1:].argmax()] = 0  # the digit
+    return mask & (share > _ON_LINES)[pieces]
+
+def _widened(mask, n, axis=0):
+    return ndimage.maximum_filter1d(mask.view(np.uint8), n, axis=axis)
+
+def _thick(mask): return _widened(mask, 3)
 
 def _opened(mask, n):  # the pixels in columns of at least n
     inside = ndimage.minimum_filter1d(
@@ -537,13 +568,13 @@ class Prepared:
     image:np.ndarray   # uint8 [28, 28]: what the network takes
     warnings:tuple     # why the picture may be no digit: short sentences
 
-def _suspicions(ink, mask, shapes, image):
+def _suspicions(ink, mask, shapes, image, whole):
     paper = 0 if mask.all() else np.median(ink[~mask])
     contrast = np.median(ink[mask]) - paper
     height, width = mask.any(1).sum(), mask.any(0).sum()
     top, bottom, left, right = _gaps(mask)
     tight = min(max(top, bottom), max(left, right)) <= _NEAR*max(mask.shape)
-    cut = min(top, bottom, left, right) == 0 and not tight
+    cut = whole and min(top, bottom, left, right) == 0 and not tight
     found = [(contrast < _FAINT, f'the contrast is very low ({contrast:.0%})'),
              (shapes > 1, f'there are {shapes} shapes; the largest was read'),
              (image.mean() > 255*_FULL, 'there is too much ink for a digit'),
@@ -560,7 +591,8 @@ def prepare_digit(
 ) -> Prepared:  # every stage; `.image` is uint8 [28, 28]
     """Turn a picture of one handwritten digit into an image like MNIST's. Raises what
     `open_picture` raises."""
-    sheet = find_sheet(as_grey(open_picture(source)))
+    grey = as_grey(open_picture(source))
+    sheet = find_sheet(grey)
     ink = remove_lines(find_ink(sheet, window))
     mask, shapes = find_shape(ink)
     if not shapes:
@@ -570,7 +602,7 @@ def prepare_digit(
     crop = fit_pen(cut_out(ink, mask), mask)
     fitted = fit_box(crop)
     image = centre_mass(fitted)
-    warned = _suspicions(ink, mask, shapes, image)
+    warned = _suspicions(ink, mask, shapes, image, sheet is grey)
     return Prepared(sheet, ink, mask, crop, fitted, image, warned)
 
 # %% ../nbs/09_your_digit.ipynb #c049

@@ -72,7 +72,7 @@ LINED = {  # strokes, and lines over the whole picture
 
 
 @pytest.mark.parametrize("name", LINED)
-@pytest.mark.parametrize("pen, line", [(20, 3), (14, 3)])
+@pytest.mark.parametrize("pen, line", [(20, 3), (14, 3), (16, 9)])
 def test_lines_of_the_paper_are_removed(name, pen, line):
     digit, strokes, lines = LINED[name]
     picture = draw_strokes(strokes, width=pen)
