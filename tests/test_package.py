@@ -135,6 +135,7 @@ def test_version_and_addresses_are_the_same_everywhere():
 COMMANDS = """
 ruff check --quiet .
 ruff format --check tools tests
+oxlint nbs/interactive
 actionlint .github/workflows/*.yml
 zizmor --offline --no-progress .github
 check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[0-9]*

@@ -16,7 +16,7 @@ export function wilson(correct, n) {
 // The images whose answer is as sure as `threshold` or surer are answered: counts [true digit][answer], how many are
 // answered, and how many of those are wrong.
 export function judged(labels, { answers, sure }, threshold) {
-  const counts = Array.from({ length: 10 }, () => new Array(10).fill(0));
+  const counts = Array.from({ length: 10 }, () => Array(10).fill(0));
   let answered = 0, wrong = 0;
   labels.forEach((label, i) => {
     if (sure[i] < threshold) return;

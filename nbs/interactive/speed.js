@@ -38,7 +38,7 @@ export default {
 
     const box = (channel, pixel) => element("span", { class: "mf-box", "data-channel": channel, "data-pixel": pixel, style: `--share: ${8 + 12 * channel}%` }, String(pixel));
     const boxes = (of) => Array.from({ length: CHANNELS * PIXELS }, (_, at) => (of === "first" ? box(Math.floor(at / PIXELS), at % PIXELS) : box(at % CHANNELS, Math.floor(at / CHANNELS))));
-    const range = (n) => Array.from({ length: n }, (_, i) => i), pick = (channel, pixel) => { Object.assign(state, { channel, pixel }); show(); };
+    const range = (n) => Array.from({ length: n }, (_, i) => i), pick = (channel, pixel) => { Object.assign(state, { channel, pixel }); light(); };
     const maps = range(CHANNELS).map((c) => element("div", {}, button(`Channel ${c}`, () => pick(c, null)),
       element("div", { class: "mf-plane" }, ...range(PIXELS).map((p) => box(c, p)))));
     const memory = ["first", "last"].map((of) => element("div", { class: "mf-memory" }, ...boxes(of)));
@@ -50,7 +50,7 @@ export default {
     } }, panel(`A picture of ${SIDE} by ${SIDE} pixels in ${CHANNELS} channels`, element("div", { class: "mf-maps" }, ...maps), chosen.el),
     panel("In memory, channels first", memory[0]), panel("In memory, channels last", memory[1]));
 
-    function show() {
+    function light() {
       const { channel, pixel } = state, wanted = (b) => (channel === null ? Number(b.dataset.pixel) === pixel : Number(b.dataset.channel) === channel);
       layout.querySelectorAll(".mf-box").forEach((b) => b.classList.toggle("mf-here", wanted(b)));
       chosen.value = channel === null ? pixel : PIXELS + channel;
@@ -62,6 +62,6 @@ export default {
 
     el.append(panel("One cycle, and the number of steps", chart.el, seen.el, batch.el, peak.el, warmUp.el, shape.el), line, layout, told.line);
     draw();
-    show();
+    light();
   },
 };
