@@ -36,7 +36,7 @@ def _counted(chapter):
     found = _chapters()[chapter]
     keys = {_key(q): [a['right'] for a in q['answers']].index(True)
             for q in found['questions']}
-    return dict(title=f'Chapter {chapter}, {found["title"]}', keys=keys)
+    return dict(title=f'Chapter {chapter}, {found["title"]}', keys=keys, tasks=[])
 
 def _words(text):
     return re.sub('`(.*?)`', r'<code>\1</code>', html.escape(text, quote=False))
@@ -52,20 +52,33 @@ def _as_html(number, question, answers, **others):
             '<details class="fold"><summary>Solution</summary>'
             f'{"".join(said)}</details>')
 
-class _Questions(InteractiveFigure):
-    "Questions that answer to their reader; where no code can run, their text."
-    def __init__(self, questions, chapters):
-        self.name, self.weights = 'questions', None
-        self.data = dict(questions=questions, chapters=chapters)
-        self.text = '\n'.join([_as_html(**q) for q in questions] or [
-            f'<p>{c["title"]}: {len(c["keys"])} questions</p>' for c in chapters])
+def _as_text(number, question, answers, **others):
+    "A question as a terminal shows it"
+    return '\n'.join([f'{number}. {question}', *(
+        f'   {letter}. {a["text"]}' for letter, a in zip('abcd', answers))])
+
+class _Answering(InteractiveFigure):
+    "Text that answers to its reader; where no code can run, the text alone."
+    on_page = True  # does it answer on a page, too?
+
+    def __init__(self, name, markup, text, **data):
+        self.name, self.weights, self.data = name, None, data
+        self.markup, self.text = markup, text
+
+    def __repr__(self): return self.text
 
     def _repr_mimebundle_(self, **kwargs):
         shown = self.widget()._repr_mimebundle_() if find_spec('anywidget') else {}
         shown = shown[0] if isinstance(shown, tuple) else shown or {}
-        kept = dict(module=self.name, weights=None, data=self.data)
-        text = {'text/html': self.text, 'text/plain': '<Questions>'}
-        return {**shown, **text, _MIME: kept}
+        kept = {_MIME: dict(module=self.name, weights=None, data=self.data)}
+        text = {'text/html': self.markup, 'text/plain': self.text}
+        return {**shown, **text, **(kept if self.on_page else {})}
+
+def _count(chapter):
+    "How much there is to do in a chapter, as a sentence"
+    counts = [f'{len(chapter[what])} {what}' for what in ('keys', 'tasks')
+              if chapter[what]]
+    return f'{chapter["title"]}: {" and ".join(counts)}'.replace('keys', 'questions')
 
 # %% ../nbs/97_questions.ipynb #c007
 def ask(
@@ -85,8 +98,17 @@ def ask(
         raise ValueError(f'number must be from 1 to {len(found)}, got {number!r}')
     def shown(n, q):
         return dict(key=_key(q), number=n, question=q['question'], answers=q['answers'])
-    return _Questions([shown(n, found[n-1]) for n in wanted], [_counted(chapter)])
+    questions = [shown(n, found[n-1]) for n in wanted]
+    return _Answering('questions', '\n'.join(_as_html(**q) for q in questions),
+                      '\n\n'.join(_as_text(**q) for q in questions),
+                      questions=questions, tasks=[], chapters=[_counted(chapter)])
 
 def progress() -> InteractiveFigure:  # shown as the last expression of a cell
-    "Show how many questions of each chapter are answered, and how many rightly."
-    return _Questions([], [_counted(chapter) for chapter in _chapters()])
+    """Show for each chapter how many questions are answered, and how many rightly, and
+    how many tasks are done."""
+    from mnist_nb.tasks import _in_chapter  # which needs this module
+    chapters = [{**_counted(c), 'tasks': [task['key'] for task in _in_chapter(c)]}
+                for c in _chapters()]
+    lines = [_count(chapter) for chapter in chapters]
+    return _Answering('questions', '\n'.join(f'<p>{line}</p>' for line in lines),
+                      '\n'.join(lines), questions=[], tasks=[], chapters=chapters)

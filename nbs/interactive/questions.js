@@ -1,22 +1,23 @@
-// Recall questions, with any number of tries, an answer to each, and a count of them. The browser remembers them.
+// Recall questions, with any number of tries and an answer to each, tasks to be ticked, and a count of both. The browser
+// remembers them.
 
 import { button, element } from "./parts.js";
 
 const PLACE = "mnist_nb questions", CHANGED = "mnist_nb-answered";
 let kept; // where the browser may not remember them, the answers last as long as the page
 
-// { key of a question: position of the answer that was checked last }
-function remembered() {
+// { key of a question: position of the answer that was checked last; key of a task that is done: true }
+export function remembered() {
   try { return kept ?? { ...JSON.parse(localStorage.getItem(PLACE)) }; } catch { return {}; }
 }
 
-function remember(answers) {
+export function remember(answers) {
   kept = undefined;
   try { localStorage.setItem(PLACE, JSON.stringify(answers)); } catch { kept = answers; }
   window.dispatchEvent(new Event(CHANGED)); // the same question may be shown twice, and counted elsewhere
 }
 
-const words = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
+export const words = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
 const spoken = () => element("output", { class: "mf-feedback", "aria-live": "polite" });
 
 function asked({ key, number, question, answers }) { // { el, show }: the question as a form, and what brings it up to date
@@ -51,24 +52,40 @@ function asked({ key, number, question, answers }) { // { el, show }: the questi
   return { el, show };
 }
 
-function counted({ title, keys }) { // keys: { key of a question: position of its right answer }
+function listed(tasks) { // tasks: { key, number, title, grade } of each
+  const said = spoken(), boxes = tasks.map(({ key, number }) => element("input", { type: "checkbox", onchange: ({ target }) => {
+    const { [key]: _, ...others } = remembered();
+    remember(target.checked ? { ...others, [key]: true } : others);
+    said.textContent = `Task ${number} is ${target.checked ? "done" : "open again"}.`;
+  } }));
+  const el = element("form", { class: "mf-question mf-tasks" }, element("fieldset", {}, element("legend", {}, "Tick what you have done"),
+    ...tasks.map(({ number, title, grade }, i) => element("label", {}, boxes[i],
+      element("span", {}, `${number} `, ...words(title)), element("span", { class: "mf-grade" }, grade)))), said);
+  return { el, show(all) { tasks.forEach(({ key }, i) => { boxes[i].checked = key in all; }); } };
+}
+
+function counted({ title, keys, tasks }) { // keys: { key of a question: position of its right answer }, tasks: their keys
   const line = element("p", { class: "mf-count" }), wanted = Object.keys(keys);
   function show(all) {
     const done = wanted.filter((key) => key in all), right = done.filter((key) => all[key] === keys[key]);
-    line.textContent = `${title}: ${done.length} of ${wanted.length} answered, ${right.length} right`;
-    line.style.setProperty("--share", `${100 * right.length / wanted.length}%`);
+    const ready = tasks.filter((key) => key in all), counts = [];
+    if (wanted.length) counts.push(`${done.length} of ${wanted.length} answered, ${right.length} right`);
+    if (tasks.length) counts.push(`${ready.length} of ${tasks.length} tasks done`);
+    line.textContent = `${title}: ${counts.join("; ")}`;
+    line.style.setProperty("--share", `${100 * (right.length + ready.length) / (wanted.length + tasks.length)}%`);
   }
   return { el: line, show };
 }
 
 export default {
   render({ model, el }) {
-    const chapters = model.get("chapters"), parts = [...model.get("questions").map(asked), ...chapters.map(counted)];
-    const keys = new Set(chapters.flatMap((chapter) => Object.keys(chapter.keys))), said = spoken();
+    const chapters = model.get("chapters"), tasks = model.get("tasks"), said = spoken();
+    const parts = [...model.get("questions").map(asked), ...(tasks.length ? [listed(tasks)] : []), ...chapters.map(counted)];
+    const keys = new Set(chapters.flatMap((chapter) => [...Object.keys(chapter.keys), ...chapter.tasks]));
     const show = () => { const all = remembered(); said.textContent = ""; parts.forEach((part) => part.show(all)); };
     const again = () => {
       remember(Object.fromEntries(Object.entries(remembered()).filter(([key]) => !keys.has(key))));
-      said.textContent = "No question is answered now.";
+      said.textContent = "You start again: nothing is ticked or answered here.";
     };
     el.dataset.lmSuppressShortcuts = "true"; // else arrows and Enter would be JupyterLab's
     el.append(...parts.map((part) => part.el),
