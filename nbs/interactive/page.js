@@ -1,51 +1,62 @@
-// Starts a page's interactive figures, each when it comes near the window, and gives it what a notebook's widget gets:
-// `model.get(name)`. Until then, without JavaScript and in print, a figure is its still picture.
+// Starts what answers to the reader, each part of a page when it comes near the window, and gives it what a notebook's
+// widget gets: `model.get(name)`. Until then, without JavaScript and in print, its still form is shown. This file is no
+// module, for it must say what is missing where modules do not run: in a page opened as a file, in an old browser.
 
-import { crc32 } from "./network.js";
+(() => {
+  async function fetched(url) {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`${url}: status ${response.status}`);
+    return response;
+  }
 
-class PageModel {
-  constructor(data) { this.data = data; }
+  // Weights carry their sum in their name: weights-cbf43926.safetensors
+  async function weightsFrom(url) {
+    const { crc32 } = await import("./network.js"), buffer = await (await fetched(url)).arrayBuffer();
+    const sum = crc32(new Uint8Array(buffer)).toString(16).padStart(8, "0");
+    if (!url.includes(`-${sum}.`)) throw new Error(`${url} is not whole`);
+    return buffer;
+  }
 
-  get(name) { return this.data[name]; }
-}
-
-async function fetched(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: status ${response.status}`);
-  return response;
-}
-
-// Weights carry their sum in their name: weights-cbf43926.safetensors
-async function weightsFrom(url) {
-  const buffer = await (await fetched(url)).arrayBuffer();
-  const wanted = /-([0-9a-f]{8})\./.exec(url)?.[1];
-  if (crc32(new Uint8Array(buffer)).toString(16).padStart(8, "0") !== wanted) throw new Error(`${url} is not whole`);
-  return buffer;
-}
-
-export async function start(figure) {
-  const { module, data, weights } = figure.dataset, el = document.createElement("div"), said = document.createElement("p");
-  try {
-    const given = data ? await (await fetched(data)).json() : {};
-    if (weights) given.weights = await weightsFrom(weights);
-    const { default: { render } } = await import(`./${module}.js`);
-    await render({ model: new PageModel(given), el });
-    el.className = "live";
-    figure.querySelector(".still")?.setAttribute("hidden", "");
-    figure.append(el);
-  } catch (error) {
+  function stay(figure, why) {
+    const said = document.createElement("p");
     said.className = "said";
-    said.textContent = `This figure could not start, so here is its picture. Load the page again to try once more. (${error.message})`;
+    said.textContent = `This part of the page could not start, so it stays as it would be printed. ${why}`;
     figure.append(said);
+    figure.dataset.state = "still";
   }
-  figure.dataset.state = figure.querySelector(".live") ? "live" : "still";
-}
 
-const near = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) {
-    if (!isIntersecting) continue;
-    near.unobserve(target);
-    start(target);
+  async function start(figure) {
+    const { module, data, weights } = figure.dataset, el = document.createElement("div");
+    try {
+      const given = await (await fetched(data)).json();
+      if (weights) given.weights = await weightsFrom(weights);
+      const { default: { render } } = await import(`./${module}.js`);
+      await render({ model: { get: (name) => given[name] }, el });
+    } catch (error) {
+      stay(figure, `Load the page again, or try a newer browser. (${error.message})`);
+      return;
+    }
+    el.className = "live";
+    figure.querySelector(".still").hidden = true;
+    figure.append(el);
+    figure.dataset.state = "live";
   }
-}, { rootMargin: "300px" });
-document.querySelectorAll("figure.interactive").forEach((figure) => near.observe(figure));
+
+  const figures = document.querySelectorAll("figure.interactive");
+  if (location.protocol === "file:") {
+    figures.forEach((figure) => stay(figure, "A browser runs it from a web server, and not from a file: make serve starts one."));
+    return;
+  }
+  if (!window.IntersectionObserver) {
+    figures.forEach(start);
+    return;
+  }
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      start(target);
+    }
+  }, { rootMargin: "300px" });
+  figures.forEach((figure) => near.observe(figure));
+})();
