@@ -253,6 +253,7 @@ def at_temperature(
     scores = np.log(np.maximum(np.asarray(probs, float), np.finfo(np.float32).tiny))
     return softmax(scores/temperature, axis=1)
 
+# %% ../nbs/08_breaking_it.ipynb #c050a
 def fit_temperature(
     labels:np.ndarray,  # the truth: integers [n]
     probs:np.ndarray,   # [n, 10], for images that the network was not trained on
