@@ -136,10 +136,12 @@ def predict_probs(
     images:np.ndarray,  # uint8 [n, 28, 28]; n may be 0
     prepare:Callable=as_batch,  # uint8 [n, 28, 28] -> what the network takes
     bs:int=250,         # images in one step: few enough for a processor's cache
+    device:str|None=None,  # moves the model to 'cpu', 'cuda', …; None: where it is
 ) -> np.ndarray:        # float32 [n, 10], each row adds up to 1
     """Compute the probability of each digit for each image. `TypeError` or `ValueError`
-    for anything but uint8 [n, 28, 28]."""
+    for anything but uint8 [n, 28, 28]; errors of `pick_device`."""
     check_images(images)
+    if device is not None: model.to(pick_device(device))
     device, was_training = next(model.parameters()).device, model.training
     model.eval()
     try:
@@ -166,15 +168,16 @@ def pick_device(
 ) -> torch.device:    # where to compute
     """Choose where to compute. `ValueError` for an unknown name, `RuntimeError` for a
     device that this machine lacks."""
-    from fastai.torch_core import default_device
     have = {'auto': True, 'cpu': True, 'cuda': torch.cuda.is_available(),
             'mps': torch.backends.mps.is_available()}
     if name not in have:
         raise ValueError(f'device must be one of {", ".join(have)}, got {name!r}')
     if not have[name]:
         raise RuntimeError(f'device {name!r} is not available here: '
-                           'use auto or cpu in settings.ini')
-    return default_device() if name == 'auto' else torch.device(name)
+                           "use 'auto' or 'cpu' (in settings.ini, or as `device`)")
+    if name != 'auto': return torch.device(name)
+    from fastai.torch_core import default_device
+    return default_device()
 
 # %% ../nbs/04_cnn.ipynb #c094a
 def plot_descent(

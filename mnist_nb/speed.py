@@ -17,12 +17,13 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .cnn import MnistCNN, Trained, as_batch, predict_probs
+from .cnn import MnistCNN, Trained, as_batch, pick_device, predict_probs
 from .data import check_images, holdout_split, load_mnist
 
 # %% ../nbs/07_speed.ipynb #c019
@@ -139,7 +140,7 @@ def batch_loss(
     recipe:Recipe,          # its precision, order of layers and label smoothing
 ) -> torch.Tensor:          # a number
     "Compute the loss of a batch as a recipe wants it."
-    with bfloat16_autocast() if recipe.bfloat16 else nullcontext():
+    with bfloat16_autocast(x.device.type) if recipe.bfloat16 else nullcontext():
         scores = pooled_first(model, x) if recipe.pool_first else model(x)
     return F.cross_entropy(scores.float(), y, label_smoothing=recipe.label_smoothing)
 
@@ -160,9 +161,22 @@ def train_recipe(
     recipe:Recipe,            # what to do
     seed:int=42,              # where weights, order and distortions start
     network:Callable=MnistCNN,  # makes what is trained
+    device:str='cpu',         # where: 'cpu', 'cuda', 'mps', or 'auto'
 ) -> Trained:                 # the network, how images are prepared, the seconds
     """Train a network on the 50,000 training images that are not held out.
-    `ValueError` for a recipe without a step, or of another shape."""
+    `ValueError` for a recipe without a step, or of another shape; errors of
+    `pick_device`."""
+    run = _begin(recipe, seed, network, pick_device(device))
+    for batch in run.order:
+        inputs = random_affine(run.x[batch], run.rng) if recipe.affine else run.x[batch]
+        loss = batch_loss(run.model, inputs, run.y[batch], recipe)
+        run.model.zero_grad()
+        loss.backward()
+        for each in (*run.optimisers, *run.cycles): each.step()
+    return _end(run)
+
+def _begin(recipe, seed, network, device):
+    "What a training needs: images in memory, a network, an order, optimisers"
     _check_recipe(recipe)
     images, labels = (a[holdout_split()[0]] for a in load_mnist('train'))
     x, y = as_input(images, recipe), torch.tensor(labels, dtype=torch.long)
@@ -173,19 +187,20 @@ def train_recipe(
     if recipe.channels_last: model = model.to(memory_format=torch.channels_last)
     if recipe.whiten: whiten_first_layer(model, x[:1000])
     order = _order(recipe, len(x), rng)
+    model, x, y = (each.to(device) for each in (model, x, y))
     optimisers = make_optimisers(model, recipe)
     cycles = [one_cycle(o, len(order), recipe.warm_up, recipe.shape)
               for o in optimisers]
-    for batch in order:
-        inputs = random_affine(x[batch], rng) if recipe.affine else x[batch]
-        loss = batch_loss(model, inputs, y[batch], recipe)
-        model.zero_grad()
-        loss.backward()
-        for each in (*optimisers, *cycles): each.step()
-    seconds = time.perf_counter() - start
-    return Trained(model.eval(), partial(as_input, recipe=recipe), seconds)
+    return SimpleNamespace(recipe=recipe, model=model, x=x, y=y, rng=rng, order=order,
+                           optimisers=optimisers, cycles=cycles, start=start)
 
 # %% ../nbs/07_speed.ipynb #c026a
+def _end(run):
+    "What a training gives, once the device has done all that it was told"
+    getattr(torch, run.x.device.type).synchronize()
+    seconds = time.perf_counter() - run.start
+    return Trained(run.model.eval(), partial(as_input, recipe=run.recipe), seconds)
+
 def _check_recipe(recipe):
     if not 0 < recipe.batch_size <= recipe.seen:
         raise ValueError(f'expected 0 < batch_size <= seen, got '
@@ -207,11 +222,13 @@ def random_affine(
     stretch:float=.12,         # stretch or shrink either side by at most this share
     slant:float=.15,           # shear by at most so much
     shift:float=2.,            # move by at most so many pixels along either axis
+    draws:torch.Tensor|None=None,  # [6, n], from 0 to 1; from `rng` if None
 ) -> torch.Tensor:             # float32 [n, 1, h, w], in the memory layout of x
     """Distort each image of a batch by a random affine map of its own. What comes in
     from outside continues the border."""
     n, _, h, w = x.shape
-    turn, tall, wide, lean, right, down = (torch.rand(6, n, generator=rng)*2 - 1)
+    if draws is None: draws = torch.rand(6, n, generator=rng)
+    turn, tall, wide, lean, right, down = draws.to(x.device)*2 - 1
     turn, lean = turn*math.radians(degrees), lean*slant
     tall, wide = (stretch*tall).exp(), (stretch*wide).exp()
     rows = [[wide*turn.cos(), lean - wide*turn.sin(), 2*shift*right/w],
@@ -262,21 +279,25 @@ def _summed_up(r, n):
                 median_seconds=round(float(np.median(r['seconds'])), 2))
 
 # %% ../nbs/07_speed.ipynb #c089
-def bfloat16_autocast() -> torch.autocast:  # a context
-    """Mixed precision for a training loop on a CPU: inside it a forward pass multiplies
-    in bfloat16. The weights stay float32."""
+def bfloat16_autocast(
+    device:str='cpu',  # 'cpu', 'cuda' or 'mps'
+) -> torch.autocast:   # a context
+    """Mixed precision for a training loop: inside it a forward pass multiplies in
+    bfloat16. The weights stay float32."""
     # No cache: it would keep the weights as first cast, and training changes them.
-    return torch.autocast('cpu', dtype=torch.bfloat16, cache_enabled=False)
+    return torch.autocast(device, dtype=torch.bfloat16, cache_enabled=False)
 
 # %% ../nbs/07_speed.ipynb #c081
 def shifted_probs(
     model:torch.nn.Module,  # a network that scores images for ten digits
     images:np.ndarray,      # uint8 [n, 28, 28]
     prepare:Callable=as_batch,  # uint8 [n, 28, 28] -> what the network takes
+    device:str|None=None,   # as in `predict_probs`
 ) -> np.ndarray:            # float32 [n, 10], each row adds up to 1
     """Average a network's probabilities over each image and its four shifts by one
     pixel. `TypeError` or `ValueError` for anything but uint8 [n, 28, 28]."""
     padded = np.pad(check_images(images), ((0, 0), (1, 1), (1, 1)))
     corners = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
     views = [padded[:, row:row+28, col:col+28] for row, col in corners]
-    return np.mean([predict_probs(model, view, prepare) for view in views], axis=0)
+    return np.mean([predict_probs(model, view, prepare, device=device)
+                    for view in views], axis=0)
