@@ -8,6 +8,7 @@ Docs: https://mnist-nb.github.io/mnist_nb/tasks.html.md"""
 __all__ = ['Verdict', 'check', 'tasks']
 
 # %% ../nbs/98_tasks.ipynb #c004
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -145,9 +146,603 @@ def _network(answer):
     if not isinstance(answer, nn.Module): raise _Unfit(_kind(answer))
     return answer.eval()
 
+def _judged(answer, right, said, mistakes, eps=1e-6):
+    """Passed, with `said`, if the answer is close to what is right; if it is close to
+    one of the mistakes, sentence: value, with that sentence"""
+    if _close(answer, right, eps): return True, said
+    for sentence, value in mistakes.items():
+        if _close(answer, value, eps): return False, sentence
+    return False, 'It is something else. The hint may help.'
+
 # %% ../nbs/98_tasks.ipynb #t01
 @_task('1.1', 'warm-up', 'Channels first')
 def _(answer):
-    "the shape as three numbers, such as (28, 28, 3)"
-    shape = _array(answer, 3).tolist()
-    return shape == [3, 28, 28], 'x'
+    "four whole numbers for `permute`, such as (0, 1, 2, 3)"
+    order = _array(answer, None).tolist()
+    if len(order) == 3:
+        return False, 'That is for a single picture; a batch has one axis more.'
+    if sorted(order) != [0, 1, 2, 3]:
+        return False, 'Each of the four axes, 0 to 3, must occur once.'
+    if order[0]:
+        return False, 'Layers want the batch first, and there it already is.'
+    return _judged(order, [0, 3, 1, 2], 'Batch, channel, row, column: 64×3×32×48.', {
+        'That is the way back, from channels first to channels last: the numbers name '
+        'the old axes, in their new order.': [0, 2, 3, 1],
+        'Now rows and columns have changed places, and each photo lies on its side.':
+            [0, 3, 2, 1]})
+
+@_task('1.2', 'warm-up', 'The thickest seven')
+def _(answer):
+    "the place of an image in the training set, a whole number"
+    from mnist_nb.data import load_mnist
+    images, labels = load_mnist('train')
+    sevens = np.flatnonzero(labels == 7)
+    ink = images[sevens].sum((1, 2))
+    inked = (images[sevens] > 0).sum((1, 2))
+    return _judged(_number(answer), sevens[ink.argmax()], 'A broad pen.', {
+        'That is its place among the sevens; say where it is in `images`.':
+            ink.argmax(),
+        'That one has the least ink.': sevens[ink.argmin()],
+        'That one covers the most pixels. But its greys count in full there.':
+            sevens[inked.argmax()],
+        'So much ink has another digit; look among the sevens only.':
+            images.sum((1, 2)).argmax()})
+
+@_task('1.3', 'code', 'Centre of mass')
+def _(answer):
+    "a function: image, uint8 [28, 28] -> (row, column)"
+    from mnist_nb.data import load_mnist
+    lopsided = np.zeros((28, 28), np.uint8)
+    lopsided[2:6, 10:22], lopsided[20:26, 3:5] = 200, 60
+    for image in (lopsided, *load_mnist('test')[0][:3]):
+        rows, columns = (np.arange(28.) for _ in range(2))
+        weights = image/image.sum()
+        right = np.array([(weights.sum(1) @ rows), (weights.sum(0) @ columns)])
+        inked = np.argwhere(image > 0)
+        passed, said = _judged(
+            _array(_call(answer, image.copy()), 2), right,
+            'The rows and columns, weighted by their ink.', {
+                'Rows and columns have changed places.': right[::-1],
+                'Every pixel with ink counts alike there. A grey pixel has less ink.':
+                    inked.mean(0),
+                'That is the middle of the box around the digit, not of its ink.':
+                    (inked.min(0) + inked.max(0))/2,
+                'You count rows and columns from 1.': right + 1,
+                'That is how far it lies from pixel 14; say where it lies.':
+                    right - 14}, eps=.01)
+        if not passed: break
+    return passed, said
+
+@_task('1.4', 'code', 'Three times as large')
+def _(answer):
+    "a number of images"
+    ninths, one_ninth, quarters, no_grey = _counts()
+    return _judged(_number(answer), ninths, 'Half as many as those of quarters.', {
+        'That many hold at least one such value. Every pixel must have one.': one_ninth,
+        'Those consist of quarters: they were twice as large.': quarters,
+        'Those hold no grey at all. Did you round the ninths yourself? The file has '
+        'them as in the list.': no_grey,
+        'Without 0 there is none, since each image has black pixels.': 0})
+
+@lru_cache
+def _counts():
+    "Images of ninths, with a ninth anywhere, of quarters, and without grey"
+    from mnist_nb.data import load_mnist
+    images = load_mnist('train')[0]
+    def hold(*values): return np.isin(np.arange(256), values)[images]
+    ninths = hold(0, 29, 57, 86, 114, 141, 170, 198, 226, 255)
+    found = (ninths.all((1, 2)), ninths.any((1, 2)),
+             hold(0, 64, 128, 191, 255).all((1, 2)), hold(0, 255).all((1, 2)))
+    return [int(images.sum()) for images in found]
+
+@_task('1.5', 'experiment', 'Ones by one hand')
+def _(answer):
+    "the ratio of two medians, a number"
+    ratio, (ones, others) = _number(answer), _hand_ratios()
+    if ones.min() - .02 < ratio < ones.max() + .02:
+        return True, ('Ones that stand side by side differ far less than ones at '
+                      f'random: five draws gave {ones.min():.2f} to {ones.max():.2f}. '
+                      'For sevens the effect is smaller.')
+    if (1/ones).min() - .02 < ratio < (1/ones).max() + .02:
+        return False, ('That is the other way round: divide the median of the runs by '
+                       'that of the draws.')
+    if others.min() - .02 < ratio < others.max() + .02:
+        return False, ('About so much give the sevens, and also the ones of all '
+                       'writers. The students\' are shuffled: leave them out.')
+    return False, ('It is outside of what five draws gave. Do you take differences of '
+                   'floats? Those of uint8 begin at 255 again below 0.')
+
+@lru_cache
+def _hand_ratios():
+    "Runs against draws of employees' ones, five times [5]; of sevens and all ones [10]"
+    from mnist_nb.data import load_mnist, select_digits
+    def differ(ten):
+        pairs = np.abs(ten[:, None] - ten[None]).mean((2, 3))
+        return pairs[np.triu_indices(10, 1)].mean()
+    def ratios(digit, start):
+        part = [a[start:] for a in load_mnist('test')]
+        theirs = select_digits(*part, (digit,))[0].astype(np.float32)
+        starts = range(0, len(theirs) - 9, 10)
+        runs = np.median([differ(theirs[i:i+10]) for i in starts])
+        draws = [np.random.default_rng(seed) for seed in range(5)]
+        return runs/np.array([np.median([
+            differ(rng.choice(theirs, 10, replace=False)) for _ in starts])
+            for rng in draws])
+    return ratios(1, 5000), np.concatenate([ratios(7, 5000), ratios(1, 0)])
+
+# %% ../nbs/98_tasks.ipynb #t02
+@_task('2.1', 'warm-up', 'Two pictures, by hand')
+def _(answer):
+    "two numbers, (MSE, L1)"
+    from mnist_nb.baseline import l1, mse
+    a, b = np.array([0, .5, 1, 0]), np.array([1, .5, .5, 0])
+    right = np.array([mse(a, b), l1(a, b)])
+    return _judged(_array(answer, 2), right,
+                   'The difference of 1 weighs four times that of ½ in the MSE, and '
+                   'twice in L1.', {
+        'Those are sums. Both measures are means over all four pixels.': 4*right,
+        'MSE first, then L1.': right[::-1],
+        'Divide by all four pixels, also those that do not differ.': 2*right,
+        'You took a root. The MSE is the mean of the squares itself.':
+            [right[0]**.5, right[1]],
+        'In L1, differences above and below must not cancel.':
+            [right[0], (b - a).mean()]})
+
+@_task('2.2', 'code', 'Four or nine, as a weighted sum')
+def _(answer):
+    "a pair, (weights [784], limit)"
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise _Unfit(_kind(answer))
+    weights, limit = _array(answer[0]).ravel(), _number(answer[1])
+    if len(weights) != 784: raise _Unfit(f'{len(weights)} weights')
+    four, nine = _means()[[4, 9]]
+    wanted = nine - four
+    length = np.linalg.norm(weights)
+    if not length: return False, 'All of your weights are zero.'
+    along = weights @ wanted/length/np.linalg.norm(wanted)  # 1: the same direction
+    if along < -.999:
+        return False, 'Your sum is large for a four. Which mean is subtracted?'
+    if along < .999:
+        return False, 'The weights are not the difference of the two mean pictures.'
+    right = (nine @ nine - four @ four)/2
+    return _judged(limit*np.linalg.norm(wanted)/length, right,
+                   'On the limit, a picture is as far from the one mean as from the '
+                   'other.', {
+        'With the limit 0, the mean with more ink has an advantage: its squares count, '
+        'too.': 0,
+        'Your limit is twice as high: what becomes of the 2 in front of the sum?':
+            2*right,
+        'The sign of the limit is wrong. On which side of the inequality is it?':
+            -right,
+        'The sum runs over 784 products, but your limit is a mean.':
+            right/784}, eps=5e-4*abs(right))
+
+@_task('2.3', 'code', 'Median digits')
+def _(answer):
+    "a function: images, labels -> array [10, 28, 28] from 0 to 1"
+    from mnist_nb.baseline import mean_images
+    from mnist_nb.data import load_mnist
+    images, labels = (a[:1000] for a in load_mnist('train'))
+    right = _medians(images, labels)
+    return _judged(_array(_call(answer, images.copy(), labels.copy()), 10, 28, 28),
+                   right, 'Hardly a grey is left: the median of votes is a vote.', {
+        'Those are means.': mean_images(images, labels),
+        'They run from 0 to 255. Divide, as `mean_images` does.': right*255,
+        'Each digit has the same one: the median is over the images of a digit.':
+            np.stack([np.median(images, axis=0)/255]*10)}, eps=1e-3)
+
+@_task('2.4', 'experiment', 'Mean or median?')
+def _(answer):
+    "an accuracy from 0 to 1"
+    # By the means, and on test images, as Chapter 2 has it; by MSE, measured once.
+    return _judged(_number(answer), _median_accuracy(),
+                   'L1 goes with the median, as MSE goes with the mean.', {
+        'That is per cent; a share is asked for.': 100*_median_accuracy(),
+        'So good are the means with L1.': .6496,
+        'So good are the means with MSE.': .8085,
+        'So good are the medians with MSE. Ask for L1.': .7468,
+        'Those templates have seen the held-out images: learn from the 50,000 only.':
+            .7379,
+        'Those are the test images, which must not choose.': .7555}, eps=1e-4)
+
+@_task('2.5', 'code', 'Cross-validation')
+def _(answer):
+    "an accuracy from 0 to 1"
+    right, by_l1, known = _cross_validated()
+    return _judged(_number(answer), right, 'By MSE, and each image was judged once.', {
+        'That is per cent; a share is asked for.': 100*right,
+        'That is the accuracy of L1. Which metric wins?': by_l1,
+        'There, the templates were judged by the images that they were made of.': known
+        }, eps=2e-4)
+
+@lru_cache
+def _means():
+    "The ten mean digits as rows [10, 784]"
+    from mnist_nb.baseline import mean_images
+    from mnist_nb.data import load_mnist
+    return mean_images(*load_mnist('train')).reshape(10, 784)
+
+def _medians(images, labels):
+    "The median image of each digit [10, 28, 28], from 0 to 1"
+    return np.stack([np.median(images[labels == d], axis=0)/255 for d in range(10)])
+
+@lru_cache
+def _median_accuracy():
+    "Of L1 with median digits, on the held-out images"
+    from mnist_nb.baseline import as_vectors, l1
+    from mnist_nb.data import holdout_split, load_mnist
+    images, labels = load_mnist('train')
+    train, valid = holdout_split()
+    medians = _medians(images[train], labels[train]).reshape(10, 784)
+    rows = as_vectors(images[valid])
+    distances = [l1(rows, median) for median in medians.astype(np.float32)]
+    return (np.argmin(distances, axis=0) == labels[valid]).mean()
+
+@lru_cache
+def _cross_validated():
+    "Accuracy in thirds of 10,000 images, by MSE and by L1; by MSE on known images"
+    from sklearn.model_selection import cross_val_score
+
+    from mnist_nb.baseline import TemplateClassifier, as_vectors
+    from mnist_nb.data import load_mnist
+    images, labels = (a[:10_000] for a in load_mnist('train'))
+    rows = as_vectors(images)
+    by_metric = [cross_val_score(TemplateClassifier(metric), rows, labels, cv=3).mean()
+                 for metric in ('mse', 'l1')]
+    return *by_metric, TemplateClassifier().fit(rows, labels).score(rows, labels)
+
+# %% ../nbs/98_tasks.ipynb #t03
+@_task('3.1', 'warm-up', 'Slopes by hand')
+def _(answer):
+    "two numbers, the slope of the first weight and that of the second"
+    x, w1, w2 = .5, -2., -1.
+    h = w1*x
+    p = 1/(1 + np.exp(-w2*h))
+    slopes = np.array([(p - 1)*w2*x, (p - 1)*h])
+    return _judged(_array(answer, 2), slopes,
+                   'The slope of the second weight has changed its sign, since h is '
+                   'negative now.', {
+        'The other way round: first that of the first weight.': slopes[::-1],
+        'Those are the slopes for the old first weight, 2.': [.3655, -.7311],
+        'The slope of the loss for the score is p − 1, and not p.': p*slopes/(p - 1),
+        'The signs are wrong: 1 − p is the slope of log p, and the loss is −log p.':
+            -slopes,
+        'On the way to the first weight, multiply by the pixel, too.':
+            slopes*[2, 1],
+        'On the way to the first weight, multiply by the second weight, too.':
+            slopes*[-1, 1]}, eps=2e-3)
+
+@_task('3.2', 'warm-up', 'All weights zero')
+def _(answer):
+    "True or False for each of the four: first weights and biases, last ones"
+    return _judged(_array(answer, 4), [0, 0, 0, 1],
+                   'Only the last bias: it learns how often each digit occurs, and '
+                   'never looks at a picture.', {
+        'One of the four does move. What are p and t when all ten scores are zero?':
+            [0]*4,
+        'A last weight\'s slope is p − t times what its unit puts out. What does the '
+        'unit put out here?': [0, 0, 1, 1],
+        'The slope of a bias in the first layer comes through the last weights.':
+            [0, 1, 0, 1],
+        'Slopes are multiplied along the chain, and here the chain holds zeros.':
+            [1]*4})
+
+@_task('3.3', 'code', 'Patience')
+def _(answer):
+    "a function: model, x, y, valid, patience -> anything; it trains the model"
+    import torch
+    from torch.nn import functional as F
+    (x, y), valid = _few_images()
+    spy, patience = _spy(len(valid[0])), 4
+    _call(answer, spy, x, y, valid, patience)
+    # A loss may be measured twice; what is measured at the end has been seen before.
+    losses = [round(F.cross_entropy(s, valid[1]).item(), 6) for s in spy.seen]
+    losses = [a for a, b in zip(losses, [None, *losses]) if a != b]
+    if len(losses) < 2:
+        return False, 'Your function does not look at the held-out images.'
+    best = int(np.argmin(losses))
+    while losses[-1] == losses[best] and best < len(losses) - 1: losses.pop()
+    with torch.no_grad(): kept = F.cross_entropy(spy.net(valid[0]), valid[1]).item()
+    waited = len(losses) - 1 - best
+    if waited < patience:
+        return False, (f'Patience was {patience}, but it gave up {waited} epochs after '
+                       'the best one. A new best loss sets the count to zero again.')
+    if waited > patience:
+        return False, (f'Patience was {patience}, but it went on for {waited} epochs '
+                       'after the best one. Does it count by the held-out loss?')
+    if kept > losses[best] + 1e-5:
+        return False, ('In the end the network does not have its best weights. What '
+                       '`state_dict()` returns changes along with the network, unless '
+                       'you copy it; and it must be loaded at the end.')
+    return True, f'It stopped {patience} epochs after the best, and went back to it.'
+
+def _spy(n_valid):
+    "A small network that notes its scores for `n_valid` images"
+    import torch
+    from torch import nn
+    class Spy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                self.net = nn.Sequential(nn.Linear(784, 20), nn.ReLU(),
+                                         nn.Linear(20, 10))
+            self.seen = []
+
+        def forward(self, x):
+            scores = self.net(x)
+            if len(x) == n_valid: self.seen.append(scores.detach())
+            return scores
+    return Spy()
+
+@lru_cache
+def _few_images():
+    "(x, y) of 200 images to train on, and of 300 held-out ones"
+    import torch
+
+    from mnist_nb.baseline import as_vectors
+    from mnist_nb.data import holdout_split, load_mnist
+    images, labels = load_mnist('train')
+    train, valid = holdout_split()
+    return [(torch.tensor(as_vectors(images[part])), torch.tensor(labels[part]).long())
+            for part in (train[:200], valid[:300])]
+
+@_task('3.4', 'experiment', 'Large batches, large rates')
+def _(answer):
+    "accuracies from 0 to 1, [3, 3]: a row for each rate, a column for each batch size"
+    table = _array(answer, 3, 3)
+    if table.max() > 1: return False, 'Those are no shares from 0 to 1.'
+    small, large = _batch_accuracies()
+    seen = table[2, [0, 2]]
+    near = np.abs(table[[2, 2, 0], [0, 2, 2]] - [small, large, .873])
+    if (near < [.04, .015, .02]).all():
+        return True, ('At the rate 1 the batches of 16 lose and those of 256 win: less '
+                      'rough slopes bear larger steps.')
+    if table[0, 0] > .87:
+        return False, ('Small batches do too well: each run takes 150 steps, so that '
+                       'small batches see fewer images.')
+    if abs(table[0, 2] - small) < .04 and abs(table[2, 0] - .873) < .02:
+        return False, 'A row for each rate, a column for each batch size: transpose it.'
+    if table.max() < .85 and table[2, 2] < table[0, 0]:
+        return False, 'The losses? Accuracies are asked for.'
+    return False, (f'At the rate 1 we find {small:.0%} with batches of 16 and '
+                   f'{large:.0%} with 256; you have {seen[0]:.0%} and {seen[1]:.0%}. '
+                   'Does each run start from zero?')
+
+@lru_cache
+def _batch_accuracies():
+    "Held-out accuracy after 150 steps from zero at the rate 1, batches of 16 and 256"
+    import torch
+
+    from mnist_nb.baseline import as_vectors
+    from mnist_nb.data import holdout_split, load_mnist
+    from mnist_nb.learning import fit, linear_from_templates, loss_and_accuracy
+    images, labels = load_mnist('train')
+    def part(places):
+        return (torch.tensor(as_vectors(images[places])),
+                torch.tensor(labels[places]).long())
+    train, valid = holdout_split()
+    judged, found = part(valid), []
+    for size, seeds in (16, (0, 1, 2)), (256, (0,)):
+        x, y = part(train[:150*size])
+        shares = []
+        for seed in seeds:
+            layer = linear_from_templates(np.zeros((10, 784)))
+            fit(layer, x, y, 1, size, seed=seed)
+            shares.append(loss_and_accuracy(layer, *judged)[1])
+        found.append(float(np.mean(shares)))
+    return found
+
+# %% ../nbs/98_tasks.ipynb #t04
+@_task('4.1', 'warm-up', 'Size of a map')
+def _(answer):
+    "two whole numbers: the rows without padding, the padding that keeps 28"
+    return _judged(_array(answer, 2), [24, 2],
+                   'A filter of 5 has two pixels on each side of its middle.', {
+        'So it is with a filter of 3×3.': [26, 1],
+        'From 28 you take 5, but the last place counts, too.': [23, 2],
+        'Without padding the filter cannot lie on the border; the map gets smaller.':
+            [28, 2],
+        'The padding is the width of the ring on *one* side.': [24, 4]})
+
+@_task('4.2', 'code', 'Half the filters')
+def _(answer):
+    "a network for images [n, 1, 28, 28]"
+    import torch
+    from torch import nn
+
+    from mnist_nb.cnn import MnistCNN
+    network = _network(answer)
+    with torch.no_grad(): scores = _call(network, torch.zeros(2, 1, 28, 28))
+    if list(scores.shape) != [2, 10]:
+        raise _Unfit(f'one that gives {list(scores.shape)} for two images')
+    filters = [m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)]
+    halved = [m.out_channels//2 for m in MnistCNN().modules()
+              if isinstance(m, nn.Conv2d)]
+    if filters == [2*n for n in halved]: return False, 'Nothing is halved there.'
+    if filters != halved:
+        return False, f'Your filters: {filters}. Each of the three layers has half.'
+    size = sum(p.numel() for p in network.parameters())
+    # 3×3 weights for each map that comes in, and a bias; then the connected layers
+    convolutions = sum(b*(9*a + 1) for a, b in zip([1, *halved], halved))
+    hidden = 128*(9*halved[-1] + 1) + 10*129
+    return _judged(size, convolutions + hidden,
+                   f'{size:,} parameters are left, less than half.', {
+        'The hidden layer is halved, too; only the filters should be.':
+            convolutions + 64*(9*halved[-1] + 1) + 10*65,
+        'The biases are missing.': convolutions + hidden - sum(halved),
+        'fc1 still takes 576 numbers, but half as many maps arrive.':
+            convolutions + 128*577 + 10*129})
+
+@_task('4.3', 'code', 'Any padding, any stride')
+def _(answer):
+    "a function: image [h, w], kernel [3, 3], padding, stride -> map, a tensor"
+    import torch
+    from torch.nn import functional as F
+    noise = np.random.default_rng(0)
+    image = torch.tensor(noise.random((9, 12)), dtype=torch.float32)
+    kernel = torch.tensor(noise.normal(size=(3, 3)), dtype=torch.float32)
+    def laid(image, kernel, padding, stride):
+        return F.conv2d(image[None, None], kernel[None, None], padding=padding,
+                        stride=stride)[0, 0].numpy()
+    for padding, stride in (1, 1), (0, 1), (1, 2), (2, 3):
+        right = laid(image, kernel, padding, stride)
+        made = _array(_call(answer, image.clone(), kernel.clone(), padding, stride),
+                      None, None)
+        case = f'For padding {padding} and stride {stride}'
+        if made.shape == right.T.shape != right.shape:
+            return False, f'{case}, rows and columns have changed places.'
+        if made.shape == laid(image, kernel, padding, 1).shape != right.shape:
+            return False, f'{case}, your filter still goes by one pixel at a time.'
+        if made.shape != right.shape:
+            return False, (f'{case}, an image of 9×12 gives a map of '
+                           f'{"×".join(map(str, right.shape))}, and yours has '
+                           f'{"×".join(map(str, made.shape))}. Mind the *padded* size.')
+        passed, said = _judged(made, right, 'The same as `F.conv2d`.', {
+            f'{case}, your filter is turned by half a circle; networks do not turn it.':
+                laid(image, kernel.flip(0, 1), padding, stride),
+            f'{case}, rows and columns of your filter have changed places.':
+                laid(image, kernel.T, padding, stride)}, eps=1e-4)
+        if not passed: break
+    return passed, said
+
+@_task('4.4', 'experiment', 'Another seed')
+def _(answer):
+    "the share of correct test images, from 0 to 1"
+    from mnist_nb.cnn import load_card
+    from mnist_nb.results import load_or_run, summarise_runs
+    share, runs = _number(answer), summarise_runs('cnn_course',
+                                                  load_or_run('cnn_course'))
+    low, high = runs['prediction_interval']
+    if share > 100: return False, 'That is a number of images; a share is asked for.'
+    if share > 1: return False, 'That is per cent; a share is asked for.'
+    if low <= share <= high:
+        return True, (f'From {len(runs["seeds"])} runs, one more is expected between '
+                      f'{low:.2%} and {high:.2%}, nineteen times out of twenty.')
+    if _close(share, load_card()['test']['accuracy'], 1e-9):
+        return False, ('That is what the shipped weights score, which were trained in '
+                       'another way. Train your own.')
+    if low <= 1 - share <= high: return False, 'That is the share of mistakes.'
+    if share < .2: return False, 'That is a guess. Was this network trained?'
+    side = 'above' if share > high else 'below'
+    return False, (f'It is {side} what one more run is expected to score, {low:.2%} to '
+                   f'{high:.2%}. That happens once in twenty runs. Did it train on all '
+                   '50,000 images, for two epochs?')
+
+@_task('4.5', 'experiment', 'Shuffled pixels')
+def _(answer):
+    "two accuracies from 0 to 1: as the images are, and shuffled"
+    plain, shuffled = _array(answer, 2)
+    if max(plain, shuffled) > 1: return False, 'That is per cent, or a count.'
+    if plain < shuffled: return False, 'First the images as they are, then shuffled.'
+    if shuffled < .25:
+        return False, ('Hardly better than a guess: the held-out images must be '
+                       'shuffled, too, and each in the same way.')
+    # Five seeds, each with a shuffle of its own, measured once
+    (low, high), (least, most) = (.93, .97), (.78, .88)
+    if not low < plain < high:
+        return False, (f'As they are, five runs gave {low:.1%} to {high:.1%}. Did it '
+                       'train for one epoch on 10,000 images?')
+    if shuffled > low:
+        return False, 'It lost nothing: were its images shuffled at all?'
+    if not least < shuffled < most:
+        return False, f'Shuffled, five runs gave {least:.1%} to {most:.1%}.'
+    return True, ('With neighbours torn apart it makes about three times as many '
+                  'mistakes. A fully connected network would make no more than before.')
+
+# %% ../nbs/98_tasks.ipynb #t05
+@_task('5.1', 'warm-up', 'How many images?')
+def _(answer):
+    "a number of images, above 0"
+    from mnist_nb.baseline import accuracy_interval
+    n = _number(answer)
+    if n < 1: raise _Unfit(f'{n:g}')
+    def half(n, effect=1.5):
+        low, high = accuracy_interval(.99*n, n, design_effect=effect)
+        return (high - low)/2
+    for sentence, value in {
+            None: half(n),
+            'So many independent images. These are worth 1/1.5 as much.': half(n, 1),
+            'There the *whole* interval is 0.1 points wide. ±0.1 reaches to both '
+            'sides.': 2*half(n),
+            'The design effect is the wrong way round: it takes more images, not '
+            'fewer.': half(n, 1/1.5),
+            'That is for ±1 point.': half(n)/10}.items():
+        if abs(value/.001 - 1) < .03:
+            return sentence is None, sentence or 'More than MNIST has for a test.'
+    return False, (f'With {n:,.0f} images the interval reaches {100*half(n):.3f} '
+                   'points to each side.')
+
+@_task('5.2', 'code', 'I do not know')
+def _(answer):
+    "a function: labels [n], probs [n, 10], limit -> (refused, accuracy of the others)"
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.full(10, .2), size=400)
+    labels = np.where(rng.random(400) < .7, probs.argmax(1), rng.integers(10, size=400))
+    sure, correct = probs.max(1), probs.argmax(1) == labels
+    limit = np.sort(sure)[150]  # exactly as sure as one of the answers
+    kept = sure >= limit
+    made = _array(_call(answer, labels.copy(), probs.copy(), limit), 2)
+    refused, share = (~kept).sum(), correct[kept].mean()
+    return _judged(made, [refused, share], 'The others are more often right.', {
+        'An answer exactly at the limit is refused. It is not below.':
+            [refused + 1, correct[sure > limit].mean()],
+        'The others are counted in place of the refused.': [kept.sum(), share],
+        'That is the accuracy of the refused ones.': [refused, correct[~kept].mean()],
+        'The refused ones are still in your accuracy; leave them out.':
+            [refused, (correct & kept).mean()],
+        'Your accuracy is that of all answers.': [refused, correct.mean()],
+        'Say how many are refused, and not their share.': [refused/400, share]})
+
+@_task('5.3', 'code', 'MSE against L1')
+def _(answer):
+    "two numbers of images: right by MSE only, right by L1 only"
+    from mnist_nb.data import load_mnist
+    labels = load_mnist('test')[1]
+    a, b = (_answers(name) == labels for name in ('template_mse', 'template_l1'))
+    only_a, only_b = (a & ~b).sum(), (b & ~a).sum()
+    return _judged(_array(answer, 2), [only_a, only_b],
+                   'Far from even: no coin falls like this.', {
+        'The other way round: first those that only MSE has right.': [only_b, only_a],
+        'Those are all that each has right. What both have right says nothing.':
+            [a.sum(), b.sum()],
+        'Those are all that each has wrong. What both have wrong says nothing.':
+            [(~a).sum(), (~b).sum()],
+        'Those are the ones on which they agree.': [(a & b).sum(), (~a & ~b).sum()],
+        'Those are threes and sevens only.': [42, 12]})
+
+@_task('5.4', 'experiment', 'Neighbours in the file')
+def _(answer):
+    "a design effect, a number above 0"
+    ratio, (right, mixed) = _number(answer), _neighbours()
+    if ratio <= 0: raise _Unfit(f'{ratio:g}')
+    for sentence, value in {
+            None: right,
+            'That is the ratio of the widths. The design effect is its square.':
+                right**.5,
+            'That is the wrong way round: the interval of groups is the wider one.':
+                1/right,
+            'Those groups are mixed: every hundredth image, not a hundred in a row.':
+                mixed}.items():
+        if abs(ratio/value - 1) < .15:
+            return sentence is None, sentence or (
+                f'Ours is {right:.1f}; draws differ. The 10,000 images tell as much as '
+                f'{10_000/right:,.0f} that are not alike.')
+    return False, 'The squared ratio of the two widths should be near another number.'
+
+def _answers(name):
+    "The stored answers of a method's first run to the test images [10000]"
+    from mnist_nb.results import load_or_run
+    return np.array([*load_or_run(name)[0]['answers']], int)
+
+@lru_cache
+def _neighbours():
+    "Design effect of the templates by hundreds in a row, and by every hundredth image"
+    from mnist_nb.baseline import accuracy_interval
+    from mnist_nb.data import load_mnist
+    from mnist_nb.evaluation import grouped_interval
+    correct = _answers('template_mse') == load_mnist('test')[1]
+    places = np.arange(10_000)
+    by_images = np.diff(accuracy_interval(correct.sum(), 10_000))[0]
+    return [float((np.diff(grouped_interval(correct, groups))[0]/by_images)**2)
+            for groups in (places//100, places % 100)]
