@@ -71,19 +71,19 @@ _TILT = .16         # their slope at most: 9°
 _THIN = .045        # their width at most, as a share of the picture
 _LONG = .5          # each part of a line is seen over this share of the picture
 _APART = .02        # they run on beyond the digit by this share of the picture
-_ON_LINES = .6      # what is left of lines is a piece of which so much lies on them
-_EDGE = .02         # or so near to the picture's edge
+_ON_LINES = .6      # what is left of lines: a piece that lies on them by so much
 _COVERED = .4, .85  # of that so much is line alone, and so much is any ink
 # Step 3: kept the parts of one digit together, and digits side by side apart
 _WEAK = .5          # ink above this share of Otsu's threshold counts beside sure ink
 _FAINT = .15        # contrast below which ink is doubtful; photos have .59 or more
 _SPECK = .02        # pieces with a smaller share of the largest one's pixels are dust
+_EDGE = .02         # what lies so near to the picture's edge is no digit
 _REACH = .1         # pieces nearer than this share of the largest one's size join it
 _BESIDE = .1        # other shapes count from this share of the largest one's pixels
 _PEN = .06, .25     # width of strokes, as a share of the digit: those of MNIST
 # The sheet: none of 1,000 held-out photos without a surround is cut
 _LEVELS = 14        # grey levels at which a sheet is looked for
-_SHEET = .2, .99    # its share of the picture
+_SHEET = .1, .99    # its share of the picture
 _LENGTH = .35       # its sides are at least this share of the picture's
 _FITS = .93         # overlap of a sheet and its corners' quadrilateral; a disc: .64
 _SLANT = .35        # cosine of its corners' angles at most: 70° to 110°
@@ -255,11 +255,11 @@ def find_shape(
     have a tenth of its pixels."""
     smooth = ndimage.gaussian_filter(ink, 1)
     sure = _sure_ink(smooth)
-    strong = smooth > sure
+    strong = (smooth > sure) & ~_rim(ink.shape)
     if not _is_ink(smooth, strong): return np.zeros(ink.shape, bool), 0
     mask = apply_hysteresis_threshold(smooth, weak*sure, sure)
-    pieces, _ = ndimage.label(mask, _AROUND)
-    areas = np.bincount(pieces[strong])
+    pieces, number = ndimage.label(mask, _AROUND)
+    areas = np.bincount(pieces[strong], minlength=number + 1)
     large = areas >= _SPECK*areas.max()
     mask &= large[pieces]
     if large.sum() == 1: return mask, 1
@@ -283,6 +283,11 @@ def _sure_ink(ink):  # a threshold; a second one where the first parts shade fro
     above = ink > sure
     if _is_ink(ink, above) or not above.any(): return sure
     return threshold_otsu(ink[above])
+
+def _rim(shape):  # bool: along the picture's edge, where scanners leave dark lines
+    (h, w), (y, x) = shape, [int(_EDGE*n) for n in shape]
+    inside = np.zeros((h - 2*y, w - 2*x), bool)
+    return np.pad(inside, ((y, y), (x, x)), constant_values=True)
 
 def _explained(ink, mask):  # share of the variance that lies between the two groups
     apart = ink[mask].mean() - ink[~mask].mean()
@@ -322,16 +327,20 @@ def _find_corners(grey):  # (x, y) of the sheet's corners, clockwise from the to
 def _regions(small):  # the largest brighter and darker one at each level, holes filled
     low, high = np.percentile(small, [1, 99])
     if min(small.shape) < 12 or high - low < _JUMP: return
-    areas = set()
-    for level in np.linspace(low, high, _LEVELS + 2)[1:-1]:
-        for layer in (small > level, small <= level):
-            pieces, _ = ndimage.label(layer)
-            largest = pieces == np.bincount(pieces[layer]).argmax()
-            outside, _ = ndimage.label(np.pad(~largest, 1, constant_values=True))
-            region = outside[1:-1, 1:-1] != 1  # number 1 is the piece in the corner
-            if _SHEET[0] < region.mean() < _SHEET[1] and region.sum() not in areas:
-                areas.add(region.sum())
-                yield region
+    levels = np.linspace(low, high, _LEVELS + 2)[1:-1, None, None]
+    layers = np.concatenate([small > levels, small <= levels])
+    pieces = _pieces(layers)
+    largest = [np.bincount(p[p > 0], minlength=1).argmax() for p in pieces]
+    rest = pieces != np.reshape(largest, (-1, 1, 1))
+    outside = _pieces(np.pad(rest, ((0, 0), (1, 1), (1, 1)), constant_values=True))
+    regions = (outside != outside[:, :1, :1])[:, 1:-1, 1:-1]
+    _, first = np.unique(regions.sum((1, 2)), return_index=True)  # each only once
+    yield from (r for r in regions[first] if _SHEET[0] < r.mean() < _SHEET[1])
+
+def _pieces(layers):  # numbers the pieces in all layers at once, each layer for itself
+    within = np.zeros((3, 3, 3), bool)
+    within[1, 1] = within[1, :, 1] = True
+    return ndimage.label(layers, within)[0]
 
 def _quadrilateral(region):  # the points furthest to the corners, if they make it up
     (y, x), (h, w) = np.nonzero(region), region.shape
@@ -352,10 +361,10 @@ def _jumps(small, corners):  # outwards, on each side within the picture; 0 if n
     for a, b in zip(corners, np.roll(corners, -1, axis=0)):
         along = a + np.linspace(.08, .92, 24)[:, None]*(b - a) - .5
         outwards = np.array([b[1] - a[1], a[0] - b[0]])/np.hypot(*(b - a))
-        distance = np.array([-5, -2, .5, 1, 2])[:, None, None]
+        distance = np.array([-5, -2, -.5, .5, 1, 2])[:, None, None]
         place = (along + distance*outwards).round().astype(int)
         beyond = ((place < 0) | (place > last)).any(2)
-        if beyond[3].mean() > .5: continue  # the picture ends here
+        if beyond[4].mean() > .5: continue  # the picture ends here
         x, y = np.moveaxis(place.clip(0, last), 2, 0)
         deeper, inner, *outer = small[y, x]
         jump = np.stack(outer) - inner
@@ -447,6 +456,7 @@ def _long(mask):  # at half the size; lines of each slope lie level in a sheared
         whole = within.sum(1) > .15*within.shape[1]
         for share, v in zip(_COVERED, sheared):
             whole &= (_thick(v) & within).sum(1) > share*within.sum(1)
+        if not (full.any() or whole.any()): continue
         full = ndimage.maximum_filter(full.view(np.uint8), (3, n))
         for some, kept in ((found, full), (across, _thick(whole[:, None]))):
             back = np.zeros_like(found)
@@ -457,10 +467,7 @@ def _long(mask):  # at half the size; lines of each slope lie level in a sheared
     return np.pad(found, ((0, h % 2), (0, w % 2)), mode='edge') & mask
 
 def _remains(mask, found):  # pieces of which most lie on lines, or along the edge
-    h, w = mask.shape
-    y, x = int(_EDGE*h), int(_EDGE*w)
-    near = np.pad(np.zeros((h - 2*y, w - 2*x), np.uint8), ((y, y), (x, x)),
-                  constant_values=1)
+    near = _rim(mask.shape).astype(np.uint8)
     for axis, lines, _ in found:
         near |= _widened(lines, int(_width(lines, axis))//2*2 + 5, axis)
     pieces, number = ndimage.label(mask, _AROUND)
