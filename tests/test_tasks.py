@@ -5,7 +5,6 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -50,7 +49,7 @@ def patient(copy=deepcopy, restore=True, reset=True, more=0):
 def narrow(*filters, hidden=128, bias=True, fed=0):
     "The network of task 4.2 with so many filters; `fed` more numbers than there are enter its hidden layer"
     layers = []
-    for a, b in zip((1, *filters), filters):
+    for a, b in zip((1, *filters), filters, strict=False):
         layers += [nn.Conv2d(a, b, 3, padding=1, bias=bias), nn.ReLU(), nn.MaxPool2d(2)]
     layers += [nn.Flatten(), nn.ConstantPad1d((0, fed), 0), nn.Linear(9 * filters[-1] + fed, hidden), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(hidden, 10))
@@ -89,6 +88,10 @@ RIGHT = {
     "5.2": refuse,
     "5.3": (1662, 144),
     "5.4": 4.0,
+    "11.1": (60 / (6 + 54 / 8), 10),
+    "11.2": lambda rows, sizes: np.array(sizes) @ rows / sum(sizes),
+    "11.3": lambda n, numbers: 2 * (n - 1) * numbers / n,
+    "11.4": 0.9908,
 }
 MISTAKES = [  # task, a word that must be said, answer
     ("1.1", "way back", (0, 2, 3, 1)),
@@ -124,9 +127,9 @@ MISTAKES = [  # task, a word that must be said, answer
     ("2.3", "255", lambda images, labels: 255 * medians(images, labels)),
     ("2.3", "same one", lambda images, labels: np.stack([np.median(images, axis=0) / 255] * 10)),
     ("2.4", "means with L1", 0.6496),
-    ("2.4", "medians with MSE", 0.0),
-    ("2.4", "have seen", 0.0),
-    ("2.4", "test images", 0.0),
+    ("2.4", "medians with MSE", 0.7611),
+    ("2.4", "have seen", 0.7387),
+    ("2.4", "test images", 0.7537),
     ("2.4", "per cent", 73.72),
     ("2.5", "per cent", 80.41),
     ("2.5", "made of", 0.8093),
@@ -196,6 +199,24 @@ MISTAKES = [  # task, a word that must be said, answer
     ("5.4", "its square", 2.0),
     ("5.4", "wrong way round", 0.25),
     ("5.4", "mixed", 1.0),
+    ("11.1", "other order", (10, 60 / (6 + 54 / 8))),
+    ("11.1", "all 60 seconds could be divided", (8, 10)),
+    ("11.1", "missing in the time", (60 / (54 / 8), 10)),
+    ("11.1", "the six are part", (60 / (6 + 54 / 8), 9)),
+    ("11.1", "These are seconds", (6 + 54 / 8, 6)),
+    ("11.2", "plain mean", lambda rows, sizes: rows.mean(0)),
+    ("11.2", "sum of the rows", lambda rows, sizes: rows.sum(0)),
+    ("11.2", "not yet divided", lambda rows, sizes: sizes @ rows),
+    ("11.2", "not of parts", lambda rows, sizes: sizes @ rows / len(sizes)),
+    ("11.3", "must go round, too", lambda n, numbers: (n - 1) * numbers / n),
+    ("11.3", "all of them send together", lambda n, numbers: 2 * (n - 1) * numbers),
+    ("11.3", "not 2n turns", lambda n, numbers: 2 * numbers),
+    ("11.4", "share is asked", 9_908),
+    ("11.4", "per cent", 99.08),
+    ("11.4", "share of mistakes", 0.0092),
+    ("11.4", "a guess", 0.1),
+    ("11.4", "is below", 0.98),
+    ("11.4", "is above", 0.9965),
 ]
 JUNK = {"none": None, "text": "junk", "nan": float("nan"), "empty": [], "dict": {}, "shape": np.zeros((2, 3, 4)),
         "raises": lambda *given: 1 / 0, "text_maker": lambda *given: "junk", "object": object(),
