@@ -7,23 +7,31 @@ Docs: https://mnist-nb.github.io/mnist_nb/results.html.md"""
 # %% auto #0
 __all__ = ['METHODS', 'Fitted', 'Method', 'classic', 'least_squares', 'logistic_regression', 'nearest_neighbours',
            'support_vector_machine', 'hidden_layer', 'network', 'course_network', 'vote', 'fully_connected',
-           'narrow_cnn', 'run_method', 'judge_fitted', 'load_or_run', 'stored_runs', 'store_runs',
-           'prediction_interval', 'summarise_runs', 'load_results', 'write_results', 'three_or_seven',
-           'collect_results']
+           'narrow_cnn', 'run_method', 'judge_fitted', 'repeat', 'on_cluster', 'load_or_run', 'load_or_run_many',
+           'stored_runs', 'store_runs', 'prediction_interval', 'summarise_runs', 'Comparison', 'compare',
+           'load_results', 'write_results', 'three_or_seven', 'collect_results']
 
 # %% ../nbs/10_results.ipynb #c004
 import json
+import multiprocessing
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 
+import cloudpickle
+import joblib
 import numpy as np
 import torch
 from scipy import stats
+from threadpoolctl import threadpool_limits
 from torch import nn
 
+from . import __version__
 from .baseline import TemplateClassifier, accuracy_interval, as_vectors
 from .cnn import (
     MnistCNN, describe_recipe, load_card, load_cnn, predict_probs, train_cnn, versions)
@@ -262,7 +270,8 @@ def judge_fitted(
                 correct=int((answers == labels).sum()),
                 held_out=_held_out(name, fitted), train_seconds=round(train_seconds, 2),
                 predict_seconds=round(answered, 3), parameters=fitted.parameters,
-                threads=torch.get_num_threads(), versions=versions(),
+                threads=torch.get_num_threads(),
+                versions=dict(mnist_nb=__version__, **versions()),
                 answers=''.join(str(a) for a in answers))
 
 def _held_out(name, fitted):
@@ -270,6 +279,105 @@ def _held_out(name, fitted):
     if METHODS[name].saw_held_out: return None
     images, labels = (a[holdout_split()[1]] for a in load_mnist('train'))
     return int((fitted.predict(images) == labels).sum())
+
+# %% ../nbs/10_results.ipynb #c021a
+_ATTEMPTS = 3  # how often in a row workers may be killed without a job done
+_PATIENCE = 24*3600  # s; joblib never hears of a job that dask gave up
+_one_run = threading.Lock()  # random numbers and threads belong to a whole process
+
+def repeat(
+    function:Callable,     # what to repeat; in a process of its own, so it must pickle
+    jobs:Iterable[tuple],  # its arguments, for each time
+    n_jobs:int|None=None,  # processes; -1: one for each core; None: as joblib is set
+    threads:int=1,         # of each job: its last digits depend on them
+) -> Iterator[tuple]:      # (arguments, what came out), in the order in which they end
+    """Call a function many times, on as many cores or machines as joblib may use. Jobs
+    whose worker was killed are done again. `ValueError` for 0 jobs at a time, or more
+    than there are; `RuntimeError` where workers keep being killed, or have another
+    version of the library or of torch."""
+    left = dict(enumerate(jobs))
+    if left: _check_jobs(n_jobs, len(left))
+    do, killed = _carry(threads), 0
+    while left:
+        alone = joblib.effective_n_jobs(n_jobs) == 1
+        workers = joblib.Parallel(
+            n_jobs, return_as='generator_unordered', batch_size=1, pre_dispatch='all',
+            timeout=None if alone else _PATIENCE)
+        try:
+            for i, result in workers([
+                    joblib.delayed(do)(i, cloudpickle.dumps((function, job)))
+                    for i, job in left.items()]):
+                killed = 0
+                yield left.pop(i), result
+        except BrokenProcessPool as e:
+            killed += 1
+            if killed == _ATTEMPTS:
+                raise RuntimeError(
+                    f'a worker was killed, {killed} times in a row, with {len(left)} '
+                    'runs left: too little memory? Try a smaller n_jobs') from e
+        except multiprocessing.TimeoutError as e:
+            raise RuntimeError(f'no run ended in {_PATIENCE/3600:.0f} hours, with '
+                               f"{len(left)} left: see the scheduler's log") from e
+
+def _check_jobs(n_jobs, runs):
+    if n_jobs is not None and (n_jobs == 0 or n_jobs > runs):
+        raise ValueError('n_jobs must be from 1 to the number of runs, '
+                         f'{runs}, or -1 for all cores, got {n_jobs}')
+
+def _carry(threads):
+    """The function that travels to a worker. Made by another one, it travels by value,
+    so that it can say so where the library is another one, or is missing"""
+    def release():
+        from importlib.metadata import version
+        try:
+            import mnist_nb
+            torch = version('torch').partition('+')[0]
+            return f'mnist_nb {mnist_nb.__version__} and torch {torch}'
+        except ImportError as e: return str(e)
+    expected = release()
+    def do(i, job):
+        if (found := release()) != expected:
+            import socket
+            raise RuntimeError(f'expected workers with {expected}, got {found} on '
+                               f'{socket.gethostname()}: install the same there')
+        from mnist_nb.results import _do_alone
+        return i, _do_alone(job, threads)
+    return do
+
+def _do_alone(job, threads):
+    "Do one job at a time in this process, with so many threads, and nothing beside it"
+    sequential = joblib.parallel_config(backend='sequential')
+    with _one_run, threadpool_limits(threads), sequential:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            function, arguments = cloudpickle.loads(job)
+            return function(*arguments)
+        finally: torch.set_num_threads(before)
+
+@contextmanager
+def on_cluster(
+    address:str,       # of a scheduler, as it says itself: 'tcp://192.168.1.20:8786'
+    workers:int=2,     # how many to wait for; the work of a single one joblib does here
+    seconds:float=10,  # how long to wait for the scheduler, and for them
+):                     # a context; what is repeated inside is done by the workers
+    """Use a cluster: joblib's backend for dask.distributed, joined with a time limit.
+    `ConnectionError` for no scheduler or few workers, `ImportError` without dask."""
+    try: from distributed import Client
+    except ImportError as e:
+        raise ImportError('expected dask, which a cluster needs, found none: '
+                          "pip install 'mnist_nb[cluster]'") from e
+    try: client = Client(address, timeout=seconds)
+    except (OSError, ValueError) as e:
+        raise ConnectionError(f'expected a scheduler at {address}, none answered in '
+                              f'{seconds} s: start one with `dask scheduler`') from e
+    with client, joblib.parallel_config(backend='dask'):
+        try: client.wait_for_workers(workers, timeout=seconds)
+        except TimeoutError as e:
+            raise ConnectionError(
+                f'expected {workers} workers at {address}, got {len(client.ncores())}: '
+                f'start some with `dask worker {address} --nthreads 1`') from e
+        yield client
 
 # %% ../nbs/10_results.ipynb #c022
 _RUNS = files('mnist_nb')/'assets'/'runs'  # travels with the package
@@ -280,18 +388,48 @@ def load_or_run(
     name:str,               # a key of `METHODS`
     seeds:tuple|None=None,  # which seeds; those of the method if None
     folder:str|Path|None=None,  # where runs are kept; the package's if None
+    n_jobs:int|None=None,   # as in `repeat`
+    threads:int=1,          # as in `repeat`
 ) -> list[dict]:            # a run for each seed, as `run_method` returns it
     """Load the runs of a method where they are stored, and run the others. What is new
     is stored in `folder`, and nowhere if that is None. `ValueError` for an unknown name
-    or a damaged file."""
-    runs, path = stored_runs(name, folder), Path(folder or _RUNS)/f'{name}.json'
-    wanted = METHODS[name].seeds if seeds is None else seeds
-    for i, seed in enumerate(wanted, 1):
-        if seed in runs: continue
-        runs[seed], _ = run_method(name, seed)
-        print(f'{name}: run {i} of {len(wanted)}, {runs[seed]["correct"]:,} correct')
-        if folder: store_runs(path, runs)
-    return [runs[seed] for seed in wanted]
+    or a damaged file; other errors as `repeat`."""
+    return load_or_run_many([name], seeds, folder, n_jobs, threads)[name]
+
+def load_or_run_many(
+    names:Iterable[str],    # keys of `METHODS`
+    seeds:tuple|None=None,  # which seeds; those of each method if None
+    folder:str|Path|None=None,  # where runs are kept; the package's if None
+    n_jobs:int|None=None,   # as in `repeat`
+    threads:int=1,          # as in `repeat`
+) -> dict:                  # name: its runs, as `load_or_run` returns them
+    "Load or run several methods, side by side where there are several workers."
+    runs = {name: stored_runs(name, folder) for name in names}
+    wanted = {name: list(dict.fromkeys(METHODS[name].seeds if seeds is None else seeds))
+              for name in runs}
+    _check_jobs(n_jobs, sum(map(len, wanted.values())))
+    jobs = [(METHODS[name], name, seed) for name in runs for seed in wanted[name]
+            if seed not in runs[name]]
+    new = {name: {} for name in runs}
+    for (_, name, seed), run in repeat(_run_as, jobs, n_jobs and min(n_jobs, len(jobs)),
+                                       threads):
+        runs[name][seed] = new[name][seed] = run
+        done = sum(seed in runs[name] for seed in wanted[name])
+        print(f'{name}: run {done} of {len(wanted[name])}, {run["correct"]:,} correct')
+        if folder:
+            # Read again: another program may have stored some in the meantime
+            kept = {s: r for s, r in stored_runs(name, folder).items()
+                    if s not in new[name]}
+            kept |= {s: new[name][s] for s in wanted[name] if s in new[name]}
+            store_runs(Path(folder)/f'{name}.json', kept)
+    return {name: [runs[name][seed] for seed in wanted[name]] for name in runs}
+
+def _run_as(method, name, seed):
+    "A run of a method that this process may not know, or know as another one"
+    before = METHODS.get(name, method)
+    METHODS[name] = method
+    try: return run_method(name, seed)[0]
+    finally: METHODS[name] = before
 
 def stored_runs(
     name:str,               # a key of `METHODS`
@@ -314,7 +452,8 @@ def store_runs(
     with whole_file(path) as part: part.write_text(f'[\n{lines}\n]\n', encoding='utf8')
 
 def _completed(recipe):
-    "A stored recipe; what `Recipe` did not have then had the effect of today's default"
+    """A stored recipe, with the fields that `Recipe` has got since at their defaults,
+    which change nothing but rounding: Adam without weight decay, in one fused call"""
     if 'seen' not in (recipe or {}): return recipe
     defaults = {f.name: f.default for f in fields(Recipe) if f.default is not MISSING}
     return defaults | recipe
@@ -333,11 +472,12 @@ def _read(path, kind):
 def prediction_interval(
     accuracies:np.ndarray,   # of two or more runs from different seeds, from 0 to 1
     level:float=.95,         # how often one more run is expected there: 19 times of 20
+    further:int=1,           # or so many more runs, whose mean is expected there
 ) -> tuple[float, float]:    # lower and upper end
     "Where one more run from another seed is expected (Student's t, normal scores)."
     runs = np.asarray(accuracies)
     n = len(runs)
-    half = stats.t.ppf((1 + level)/2, n - 1)*runs.std(ddof=1)*np.sqrt(1 + 1/n)
+    half = stats.t.ppf((1 + level)/2, n - 1)*runs.std(ddof=1)*np.sqrt(1/further + 1/n)
     return float(runs.mean() - half), float(runs.mean() + half)
 
 # %% ../nbs/10_results.ipynb #c025a
@@ -364,6 +504,67 @@ def summarise_runs(
         predict_seconds=median('predict_seconds'), parameters=runs[0]['parameters'],
         published=method.published, recipe=method.recipe, threads=runs[0]['threads'],
         versions=runs[0]['versions'])
+
+# %% ../nbs/10_results.ipynb #c025b
+_BORDER = 2  # test images that rounding may move across the border between two digits
+
+@dataclass(frozen=True)
+class Comparison:
+    "Your runs of a method beside the stored ones. Printed, it is a few sentences."
+    name:str         # the method
+    mine:tuple       # your accuracies, from 0 to 1
+    stored:tuple     # the stored ones
+    interval:tuple   # where the mean of yours is expected
+    inside:bool      # whether it is there
+
+    def __str__(self):
+        mine, (low, high) = np.mean(self.mine), self.interval
+        def runs(n): return f'{n} run' + 's'*(n > 1)
+        theirs = f'{np.mean(self.stored):.2%} in {runs(len(self.stored))}'
+        said = (f'{self.name}: {mine:.2%} in {runs(len(self.mine))} of yours, '
+                f'{theirs} of the course.\n'
+                f'Expected from {low:.2%} to {high:.2%}: yours is ')
+        if self.inside: said += 'inside.\n'
+        else:
+            far, side = (low - mine, 'below') if mine < low else (mine - high, 'above')
+            said += f'{100*far:.2f} points {side}.\n'
+            if len(self.stored) > 1: said += 'Luck does that once in twenty times. '
+            said += 'Does your recipe, data or version differ?\n'
+        said += ('Another device, version of torch or number of threads may round the '
+                 'last digits of a sum\ndifferently. ')
+        if len(self.stored) > 1:
+            return said + 'Training lets that grow: the same seed is another run.'
+        return said + f'That may change the answer to {_BORDER} images, and to no more.'
+
+def compare(
+    name:str,                     # a key of `METHODS`
+    mine:float|Iterable[float],   # your accuracy, from 0 to 1, or those of several runs
+    folder:str|Path|None=None,    # where ours are kept; the package's if None
+) -> Comparison:                  # print it
+    """Are your numbers where more runs of a method are expected? By the prediction
+    interval over the stored seeds, or, where chance plays no part, within two images.
+    `ValueError` for an unknown name, no stored runs, and what is no accuracy."""
+    stored = [run['correct']/len(run['answers'])
+              for run in stored_runs(name, folder).values()]
+    if not stored:
+        raise ValueError(f'{name}: expected stored runs to compare with, found none: '
+                         f'load_or_run({name!r}, folder=...) makes them')
+    values = np.atleast_1d(np.asarray(mine))
+    number = values.ndim == 1 and values.size and values.dtype.kind in 'fiu'
+    if not number or not (values >= 0).all():
+        raise ValueError('mine must be an accuracy from 0 to 1, such as 0.9908, or '
+                         f'several, got {mine!r}')
+    if (high := values.max()) > 1:
+        what, by = (('per cent', 100) if high <= 100 else
+                    ('a count of images', 'the number of images'))
+        raise ValueError('mine must be accuracies from 0 to 1, such as 0.9908; '
+                         f'{high:g} looks like {what}: divide by {by}')
+    if len(stored) > 1:
+        low, high = prediction_interval(stored, further=len(values))
+    else: low, high = (stored[0] + n*_BORDER/10_000 for n in (-1, 1))
+    interval = max(low, 0.), min(high, 1.)
+    inside = bool(interval[0] - 1e-9 <= values.mean() <= interval[1] + 1e-9)
+    return Comparison(name, tuple(values.tolist()), tuple(stored), interval, inside)
 
 # %% ../nbs/10_results.ipynb #c053
 def load_results(
@@ -419,8 +620,8 @@ def collect_results(
     folder:str|Path|None=None,  # where the runs are kept, as in `load_or_run`
 ) -> dict:                      # what `load_results` returns
     "Gather the headline numbers from the runs, the shipped weights and the benchmark."
-    methods = {name: summarise_runs(name, load_or_run(name, folder=folder))
-               for name in METHODS}
+    runs = load_or_run_many(METHODS, folder=folder)
+    methods = {name: summarise_runs(name, runs[name]) for name in runs}
     two = _two_digits()
     p = paired_test(two['template_mse'], two['template_l1'])
     bench = load_benchmark()
