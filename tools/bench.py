@@ -18,7 +18,10 @@ start.
 
 import argparse
 import json
+import os
 import platform
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from contextlib import nullcontext
@@ -31,7 +34,7 @@ import fastai.vision.all as fastai
 import torch
 from torch import nn
 
-from mnist_nb import cnn, speed
+from mnist_nb import cnn, scaling, speed
 from mnist_nb.cnn import MnistCNN, as_batch, load_cnn, predict_probs
 from mnist_nb.data import holdout_split, load_mnist, prepare_fastai_folders
 from mnist_nb.loaders import adam, as_rows, holdout_splitter, memory_dataloaders
@@ -254,6 +257,19 @@ def compiled(seed, limit):
         return ours(FAST, seed, limit, pooled_first=torch.compile(speed.pooled_first))
 
 
+def by_command(processes, seed, limit, seen=FAST.seen, batch_size=FAST.batch_size, threads=1, copies=1, start=False):
+    "FAST as a reader starts it, in processes of its own, once or several times at once; `start` times only their start"
+    torchrun = ["torch.distributed.run", "--nproc-per-node", str(processes), "-m"] if processes > 1 else []
+    command = [sys.executable, "-m", *torchrun, "mnist_nb.scaling", "FAST", "--batch-size", str(batch_size)]
+    command += ["--seen", str(seen if limit is None else max(limit, batch_size))]
+    usual = dict(stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)})
+    begun = time.time()
+    runs = [subprocess.Popen([*command, "--seed", str(seed + 100 * k)], **usual) for k in range(copies)]
+    said = [json.loads(run.communicate()[0].splitlines()[-1]) for run in runs]
+    seconds = [run["ended"] - run["seconds"] - begun if start else run["seconds"] for run in said]
+    return max(seconds), said[0]["correct"]
+
+
 # Ideas on trial take the place of these while they are tried.
 batch_loss, make_optimisers, whiten_first_layer = speed.batch_loss, speed.make_optimisers, speed.whiten_first_layer
 random_affine = speed.random_affine
@@ -262,7 +278,7 @@ USUAL = dict(betas=(0.9, 0.999), label_smoothing=0.0, pool_first=False, warm_up=
 PLAIN = Recipe(50_000, batch_size=64, learning_rate=0.005, channels_last=False, **USUAL)
 LARGER = replace(PLAIN, batch_size=128, learning_rate=0.01)
 BEFORE = Recipe(50_000, crop=2)
-TWELVE = replace(ACCURATE, seen=600_000)  # the accurate recipe, twelve of its epochs
+SIX = replace(ACCURATE, seen=300_000)  # the accurate recipe in six epochs
 TABLES = {  # who takes turns: a recipe, or a function (seed, limit) -> (seconds of training, correct answers)
     "race": {
         **{"ours, 99.0%": FAST, "ours, one epoch": ONE_EPOCH, "ours, 99.3%": FURTHER},
@@ -309,13 +325,24 @@ TABLES = {  # who takes turns: a recipe, or a function (seed, limit) -> (seconds
         "torch.compile": compiled,
     },
     "accuracy": {
-        "twelve epochs": TWELVE,
-        "weights averaged over an epoch": partial(ours, TWELVE, make_optimisers=partial(averaging, share=128 / 50_000)),
-        "elastic besides affine": partial(ours, TWELVE, random_affine=elastic),
-        "half distilled": partial(ours, TWELVE, batch_loss=distilled),
+        "six epochs": SIX,
+        "weights averaged over an epoch": partial(ours, SIX, make_optimisers=partial(averaging, share=128 / 50_000)),
+        "elastic besides affine": partial(ours, SIX, random_affine=elastic),
+        "half distilled": partial(ours, SIX, batch_loss=distilled),
+    },
+    "scaling": {
+        "one process": partial(by_command, 1),
+        "two processes": partial(by_command, 2),
+        "one process, two threads": partial(by_command, 1, threads=2),
+        "two runs at once": partial(by_command, 1, copies=2),
+        "one process, batches of 512": partial(by_command, 1, batch_size=512),
+        "two processes, batches of 512": partial(by_command, 2, batch_size=512),
+        "one process, 48,000 images": partial(by_command, 1, seen=48_000),
+        "start of one process": partial(by_command, 1, seen=FAST.batch_size, start=True),
+        "start of two processes": partial(by_command, 2, seen=FAST.batch_size, start=True),
     },
 }
-SEEDS = dict(race=10, slow=1, steps=5, ablation=10, ideas=10, accuracy=5)
+SEEDS = dict(race=10, slow=1, steps=5, ablation=10, ideas=10, accuracy=5, scaling=5)
 FEWER = {"the tutorial": 2, "one pass, 50,000": 2, "torch.compile": 2}  # seeds of what takes long
 
 
@@ -378,9 +405,17 @@ def loader_ratios(limit, out, stored):
     write_results(stored | dict(part=part, seconds=short, epochs=whole), out)
 
 
+def all_reduce(limit, out, stored):
+    "Seconds that two processes take to average what they hold"
+    numbers = [1_000, 10_000, 98_282, 300_000, 1_000_000, 3_000_000] if limit is None else [limit]
+    seconds = scaling.launch(2, scaling.time_all_reduce, numbers, repeats=200 if limit is None else 2)
+    write_results(stored | dict(numbers=numbers, seconds=seconds), out)
+
+
 def main():
     "Measure the parts that are asked for, or all."
-    parts = [*TABLES, "loaders"]
+    others = dict(loaders=loader_ratios, all_reduce=all_reduce)
+    parts = [*TABLES, *others]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure (default: all): {', '.join(parts)}")
     parser.add_argument("--anew", action="store_true", help="from the start, although a part is there")
@@ -405,8 +440,8 @@ def main():
         same = same and [*stored.get("runs", {})] == [*TABLES.get(part, {})]
         if part in TABLES:
             take_turns(part, args.limit, out, stored if same else new, args.minutes)
-        elif not (same and "epochs" in stored):
-            loader_ratios(args.limit, out, new)
+        elif not (same and "seconds" in stored):
+            others[part](args.limit, out, new)
 
 
 if __name__ == "__main__":
