@@ -55,6 +55,15 @@ SIDEWAYS = """inside => { const scrolls = e => ['auto', 'scroll'].includes(getCo
 SHOW_ALL = """async () => { document.querySelectorAll('details').forEach(d => { d.open = true });
     [...document.images].forEach(i => { i.loading = 'eager' });
     await Promise.allSettled([...document.images].map(i => i.decode())) }"""
+# In each figure use every control, but for what starts again; and what a figure with controls says.
+USE_ALL = """() => document.querySelectorAll('.interactive .live').forEach(figure => {
+    const all = what => [...figure.querySelectorAll(what)], tell = (e, kind) => e.dispatchEvent(new Event(kind));
+    all('input[type=range]').forEach(e => { e.value = e.max; tell(e, 'input') });
+    all('select').forEach(e => { e.selectedIndex = e.length - 1; tell(e, 'change') });
+    all('input[type=radio], input[type=checkbox]').forEach(e => e.click());
+    all('button').filter(e => !/again|clear|start|as it was/i.test(e.textContent)).forEach(e => e.click()) })"""
+SAID = """[...document.querySelectorAll('.interactive .live:has(input, select)')].map(e => [
+    e.parentElement.dataset.module, [...e.querySelectorAll('output')].map(e => e.textContent).join()])"""
 BRIGHT = "getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3).every(value => value > 128)"
 
 
@@ -145,6 +154,16 @@ def start_figures(page):
     return page.locator("figure.interactive[data-state=live]").count() == len(figures)
 
 
+def use_figures(page):
+    "Use each figure that has started, and tell which of them do not answer"
+    before = page.evaluate(SAID)
+    page.evaluate(USE_ALL)
+    page.wait_for_timeout(500)  # they wait a moment, so that a screen reader need not speak at each stroke of a pen
+    for (module, first), (_, then) in zip(before, page.evaluate(SAID), strict=True):
+        if then in ("", first):
+            yield f"the figure {module} does not answer: {then!r}"
+
+
 @pytest.mark.parametrize("name", [*PAGES, NOWHERE])
 def test_page(browser, address, name):
     "By keyboard, by day and by night, on a wide screen and on a phone"
@@ -152,6 +171,7 @@ def test_page(browser, address, name):
         problems += [] if start_figures(page) else ["an interactive figure did not start"]
         problems += keyboard_problems(page)
         page.evaluate(SHOW_ALL)
+        problems += use_figures(page)
         problems += axe_problems(page, "light")
         problems += [f"scrolls sideways at 1400 pixels: {found}" for found in page.evaluate(SIDEWAYS, True)]
         page.set_viewport_size(PHONE)
@@ -159,6 +179,7 @@ def test_page(browser, address, name):
         page.reload(wait_until="networkidle")
         start_figures(page)
         page.evaluate(SHOW_ALL)
+        problems += use_figures(page)
         problems += [f"scrolls sideways at 360 pixels: {found}" for found in page.evaluate(SIDEWAYS, False)]
         page.set_viewport_size(DESKTOP)
         problems += axe_problems(page, "dark")
@@ -212,6 +233,79 @@ def test_menus_of_a_phone(browser, address):
 def test_an_address_opens_the_fold_that_it_leads_to(browser, address):
     with opened(browser, f"{address}data.html#check_images") as (page, _):
         assert page.locator("details[open]", has_text="def check_images").count() == 1
+
+
+def missing(route):
+    route.fulfill(status=404)
+
+
+def cut_off(route):
+    route.abort()
+
+
+def shortened(route):
+    response = route.fetch()
+    route.fulfill(response=response, body=response.body()[:-40])
+
+
+def told(page, which=""):
+    "What each figure says that should not start; its still form must be there"
+    start_figures(page)
+    for figure in page.locator(f"figure.interactive{which}").all():
+        assert figure.locator(".still").is_visible() and not figure.locator(".live").count()
+        yield figure.locator(".said").inner_text()
+
+
+# On a page a file is lost, and these figures need it
+LOST = (
+    ("index", "data/*.safetensors", "[data-weights]"),
+    ("questions", "data/*.json", ""),
+    ("exploration", "pixels.js", "[data-module=pixels]"),
+    ("cnn", "parts.js", ""),
+)
+
+
+@pytest.mark.parametrize("how", [missing, cut_off, shortened])
+@pytest.mark.parametrize("name, lost, which", LOST)
+def test_what_does_not_arrive_leaves_the_still_form_and_a_sentence(browser, address, name, lost, which, how):
+    page, errors = browser.new_page(), []
+    page.on("pageerror", lambda error: errors.append(error))
+    page.route(f"**/interactive/{lost}", how)
+    page.goto(f"{address}{name}.html")
+    sentences = [*told(page, which)]
+    page.close()
+    assert sentences and not errors
+    assert all("could not start" in text and "Load the page again" in text for text in sentences)
+
+
+@pytest.mark.parametrize("gone", ["IntersectionObserver", "DecompressionStream", "OffscreenCanvas"])
+def test_an_older_browser_starts_what_it_can_and_says_what_it_cannot(browser, address, gone):
+    with opened(browser, f"{address}playground.html") as (page, _):
+        page.add_init_script(f"delete window.{gone}")
+        page.reload(wait_until="networkidle")
+        start_figures(page)
+        state = page.evaluate("""Object.fromEntries([...document.querySelectorAll('figure.interactive')].map(f => [
+            f.dataset.module, f.querySelector('.said')?.textContent ?? f.dataset.state]))""")
+    cannot = {module for module, text in state.items() if text != "live"}
+    need = {"IntersectionObserver": set(), "DecompressionStream": {"linear", "evaluation"}}
+    assert cannot == need.get(gone, cannot) and (cannot or gone == "IntersectionObserver")
+    assert all("a newer browser" in state[module] for module in cannot)
+
+
+@pytest.mark.parametrize("name", ["index.html", "questions.html"])
+def test_a_page_opened_as_a_file_says_what_it_needs(browser, site, name):
+    with opened(browser, (site / name).as_uri()) as (page, _):
+        assert {"make serve" in text for text in told(page)} == {True}
+        page.get_by_role("link", name="Exploration").first.click()
+        page.wait_for_url("**/exploration.html")
+
+
+def test_without_its_script_a_page_has_its_still_forms(browser, address):
+    page = browser.new_page()
+    page.route("**/page.js", missing)
+    page.goto(f"{address}index.html", wait_until="networkidle")
+    assert page.locator("figure.interactive img").is_visible() and not page.locator(".said").count()
+    page.close()
 
 
 def test_files(site):

@@ -27,18 +27,21 @@
 
   async function start(figure) {
     const { module, data, weights } = figure.dataset, el = document.createElement("div");
+    el.hidden = true;
+    el.className = "live";
+    figure.append(el); // where it finds the page's colours
     try {
       const given = await (await fetched(data)).json();
       if (weights) given.weights = await weightsFrom(weights);
       const { default: { render } } = await import(`./${module}.js`);
       await render({ model: { get: (name) => given[name] }, el });
     } catch (error) {
+      el.remove();
       stay(figure, `Load the page again, or try a newer browser. (${error.message})`);
       return;
     }
-    el.className = "live";
+    el.hidden = false;
     figure.querySelector(".still").hidden = true;
-    figure.append(el);
     figure.dataset.state = "live";
   }
 

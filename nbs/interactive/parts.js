@@ -283,7 +283,13 @@ export class Chart {
     return [46 + share(this.x, x) * (this.width - 64), this.height - 38 - share(this.y, y) * (this.height - 62)];
   }
 
-  // `label` says what is seen; then come points in the axes' units: { line } or { area } of many, or one { dot }.
+  pointed({ clientX, clientY }) { // what a pointer points at, in units of the axes, which must not be logarithmic
+    const box = this.el.getBoundingClientRect(), x = (clientX - box.left) / box.width * this.width, y = (clientY - box.top) / box.height * this.height;
+    const shares = [(x - 46) / (this.width - 64), (this.height - 38 - y) / (this.height - 62)];
+    return [this.x, this.y].map(({ from, to }, k) => from + Math.min(Math.max(shares[k], 0), 1) * (to - from));
+  }
+
+  // `label` says what is seen; then come points in the axes' units: { line } or { area } of many, or one { dot }; { faint } ones are thin or small.
   set(label, ...marks) {
     const { x, y, height } = this, edge = [this.at(x.from, y.from), this.at(x.to, y.to)];
     const text = (words, px, py, anchor) => svg("text", { x: px, y: py, "text-anchor": anchor }, words);
@@ -297,7 +303,7 @@ export class Chart {
     for (const { line, area, dot, faint } of marks) {
       const path = (line ?? area ?? []).map((p) => this.at(...p).map((v) => v.toFixed(1)).join(" ")).join("L");
       const kind = `${dot ? "mf-dot" : area ? "mf-area" : "mf-line"}${faint ? " mf-faint" : ""}`;
-      if (dot) made.push(svg("circle", { class: kind, r: 6, cx: this.at(...dot)[0], cy: this.at(...dot)[1] }));
+      if (dot) made.push(svg("circle", { class: kind, r: faint ? 3 : 6, cx: this.at(...dot)[0], cy: this.at(...dot)[1] }));
       else if (path) made.push(svg("path", { class: kind, d: `M${path}` }));
     }
     this.el.replaceChildren(...made);
