@@ -292,16 +292,15 @@ def repeat(
     threads:int=1,         # of each job: its last digits depend on them
 ) -> Iterator[tuple]:      # (arguments, what came out), in the order in which they end
     """Call a function many times, on as many cores or machines as joblib may use. Jobs
-    whose worker was killed are done again. `ValueError` for 0 jobs at a time, or more
-    than there are; `RuntimeError` where workers keep being killed, or have another
-    version of the library or of torch."""
+    whose worker was killed are done again. `ValueError` for 0 processes, `RuntimeError`
+    where workers keep being killed, or have another version of the library or torch."""
     left = dict(enumerate(jobs))
-    if left: _check_jobs(n_jobs, len(left))
     do, killed = _carry(threads), 0
     while left:
-        alone = joblib.effective_n_jobs(n_jobs) == 1
+        processes = min(n_jobs, len(left)) if n_jobs else n_jobs
+        alone = joblib.effective_n_jobs(processes) == 1
         workers = joblib.Parallel(
-            n_jobs, return_as='generator_unordered', batch_size=1, pre_dispatch='all',
+            processes, return_as='generator_unordered', batch_size=1, pre_dispatch='all',
             timeout=None if alone else _PATIENCE)
         try:
             for i, result in workers([
@@ -318,11 +317,6 @@ def repeat(
         except multiprocessing.TimeoutError as e:
             raise RuntimeError(f'no run ended in {_PATIENCE/3600:.0f} hours, with '
                                f"{len(left)} left: see the scheduler's log") from e
-
-def _check_jobs(n_jobs, runs):
-    if n_jobs is not None and (n_jobs == 0 or n_jobs > runs):
-        raise ValueError('n_jobs must be from 1 to the number of runs, '
-                         f'{runs}, or -1 for all cores, got {n_jobs}')
 
 def _carry(threads):
     """The function that travels to a worker. Made by another one, it travels by value,
@@ -392,8 +386,8 @@ def load_or_run(
     threads:int=1,          # as in `repeat`
 ) -> list[dict]:            # a run for each seed, as `run_method` returns it
     """Load the runs of a method where they are stored, and run the others. What is new
-    is stored in `folder`, and nowhere if that is None. `ValueError` for an unknown name
-    or a damaged file; other errors as `repeat`."""
+    is stored in `folder`, and nowhere if that is None. `ValueError` for an unknown name,
+    a damaged file or more processes than runs; other errors as `repeat`."""
     return load_or_run_many([name], seeds, folder, n_jobs, threads)[name]
 
 def load_or_run_many(
@@ -407,12 +401,14 @@ def load_or_run_many(
     runs = {name: stored_runs(name, folder) for name in names}
     wanted = {name: list(dict.fromkeys(METHODS[name].seeds if seeds is None else seeds))
               for name in runs}
-    _check_jobs(n_jobs, sum(map(len, wanted.values())))
+    n = sum(map(len, wanted.values()))
+    if n_jobs is not None and (n_jobs == 0 or n_jobs > n):
+        raise ValueError(f'n_jobs must be from 1 to the number of runs, {n}, or -1 for '
+                         f'all cores, got {n_jobs}')
     jobs = [(METHODS[name], name, seed) for name in runs for seed in wanted[name]
             if seed not in runs[name]]
     new = {name: {} for name in runs}
-    for (_, name, seed), run in repeat(_run_as, jobs, n_jobs and min(n_jobs, len(jobs)),
-                                       threads):
+    for (_, name, seed), run in repeat(_run_as, jobs, n_jobs, threads):
         runs[name][seed] = new[name][seed] = run
         done = sum(seed in runs[name] for seed in wanted[name])
         print(f'{name}: run {done} of {len(wanted[name])}, {run["correct"]:,} correct')
