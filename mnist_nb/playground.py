@@ -20,14 +20,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
+from PIL import Image
 from scipy.signal import correlate2d
 
 from .baseline import TemplateClassifier, as_vectors, mean_images
 from .breaking_it import adversarial, blur, noise, rotate, shift
-from .cnn import as_batch, load_cnn, predict_probs
+from .cnn import as_batch, load_card, load_cnn, predict_probs
 from .data import DIGITS, holdout_split, load_mnist
 from .evaluation import confusion_table, plot_confusion
 from .learning import linear_from_templates, loss_and_accuracy, sgd_step
+from .photos import CONDITIONS, draw_digit, draw_letter, on_sheet, photograph
+from .your_digit import predict_digit
 
 # %% ../nbs/96_playground.ipynb #c006
 # In the package; in a clone of the repository, where they are written.
@@ -299,3 +302,40 @@ def _breaking():
     chance = np.random.default_rng(0).standard_normal((28, 28))  # as `noise` draws it
     return InteractiveFigure('breaking', fig, weights='mnist_cnn', images=images,
                        digits=digits, means=_means(), chance=chance)
+
+# %% ../nbs/96_playground.ipynb #c081
+@lru_cache
+def _example_photos():
+    "What is to be seen, and a made-up photo of it: JPEG files of 400 by 400 pixels"
+    rng, photos = np.random.default_rng(0), {}
+    for digit, condition in ((5, 'desk, turned'), (7, 'squared'), (3, 'pencil')):
+        ink, (camera, _) = on_sheet(draw_digit(digit, rng=rng), rng), CONDITIONS[condition]
+        photos[f'a {digit}, {condition}'] = photograph(ink, rng, camera)
+    four, two = (draw_digit(digit, rng=rng, side=190) for digit in (4, 2))
+    both = np.pad(np.hstack([four, two]), ((105, 105), (10, 10)))
+    photos['a 4 and a 2'] = photograph(both, rng)
+    photos['a k'] = photograph(on_sheet(draw_letter('k', rng), rng), rng)
+    files = {name: io.BytesIO() for name in photos}
+    for name, file in files.items(): Image.fromarray(photos[name]).save(file, 'jpeg')
+    return {name: file.getvalue() for name, file in files.items()}
+
+@_figure
+def _photo():
+    photos = _example_photos()
+    photo = next(iter(photos.values()))
+    prepared = (answer := predict_digit(photo)).prepared
+    stages = {'photo': (Image.open(io.BytesIO(photo)), 'gray'),
+              'sheet': (prepared.sheet, 'gray'), 'ink': (prepared.ink, 'Greys'),
+              '28×28': (prepared.image, 'Greys')}
+    fig, axes = plt.subplots(1, 5, figsize=(8, 2), layout='constrained')
+    for ax, (name, (image, cmap)) in zip(axes, stages.items()):
+        ax.imshow(image, cmap=cmap)
+        ax.set_title(name, fontsize=10)
+        ax.set(xticks=[], yticks=[])
+    axes[-1].barh(range(10), answer.probs)
+    axes[-1].set(xlabel='probability', ylabel='digit', yticks=range(10))
+    axes[-1].invert_yaxis()
+    examples = [[name, base64.b64encode(photo).decode()]
+                for name, photo in photos.items()]
+    return InteractiveFigure('photo', fig, weights='handwriting', examples=examples,
+                       refuse_below=load_card('handwriting')['refuse_below'])

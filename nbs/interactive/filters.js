@@ -187,21 +187,21 @@ export function gaussian({ values, width, height }, sigma = 1, edge = "reflect")
 }
 
 // Numbers for the pieces of a mask, from 1, in the order of their first pixels; 0 is what is not in it.
-export function label({ values, width, height }, corners = false) { // whether pixels may touch by their corners
-  const wide = width + 2, edged = padded({ values, width, height }, 1).values, all = new Int32Array(edged.length), waiting = [];
+export function label({ values, width, height }, corners = false, pieces = Infinity) { // whether pixels may touch by their corners; how many pieces
+  const wide = width + 2, edged = padded({ values, width, height }, 1).values, all = new Int32Array(edged.length), waiting = new Int32Array(edged.length);
   const steps = [-1, 1, -wide, wide, ...(corners ? [-wide - 1, -wide + 1, wide - 1, wide + 1] : [])];
   let number = 0;
-  for (let first = 0; first < all.length; first++) {
+  for (let first = 0; first < all.length && number < pieces; first++) {
     if (!edged[first] || all[first]) continue;
     all[first] = ++number;
-    waiting.push(first);
-    while (waiting.length) {
-      const from = waiting.pop();
-      for (const step of steps) {
-        const i = from + step;
+    waiting[0] = first;
+    for (let left = 1; left;) {
+      const from = waiting[--left];
+      for (let k = 0; k < steps.length; k++) {
+        const i = from + steps[k];
         if (!edged[i] || all[i]) continue;
         all[i] = number;
-        waiting.push(i);
+        waiting[left++] = i;
       }
     }
   }

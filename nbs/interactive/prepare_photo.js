@@ -6,7 +6,7 @@ import { centreMass, fitBox } from "./prepare.js";
 const WINDOW = 0.8, GRID = 24;
 const TILT = 0.16, THIN = 0.045, LONG = 0.5, APART = 0.02, ON_LINES = 0.6, EDGE = 0.02, COVERED = [0.4, 0.85];
 const WEAK = 0.5, FAINT = 0.15, SPECK = 0.02, REACH = 0.1, BESIDE = 0.1, PEN = [0.06, 0.25];
-const LEVELS = 14, SHEET = [0.2, 0.99], LENGTH = 0.35, FITS = 0.93, SLANT = 0.35, JUMP = 15;
+const LEVELS = 14, SHEET = [0.1, 0.99], LENGTH = 0.35, FITS = 0.93, SLANT = 0.35, JUMP = 15;
 const FULL = 0.35, WIDE = 1.9, SMALL = 0.03, NEAR = 0.06;
 
 const f = Math.fround, clip = (v, low, high) => Math.min(Math.max(v, low), high);
@@ -65,8 +65,13 @@ function sureInk(values) { // a threshold; a higher one where the first parts sh
   return sure;
 }
 
+function rimOf({ width, height, values }) { // along the picture's edge, where scanners leave dark lines
+  const x = Math.trunc(EDGE * width), y = Math.trunc(EDGE * height);
+  return maskOf({ values, width, height }, (_, i) => i % width < x || i % width >= width - x || i < y * width || i >= (height - y) * width);
+}
+
 export function findShape(ink) { // the pixels of the largest shape, and how many sizeable shapes there are
-  const smooth = gaussian(ink), sure = sureInk(smooth.values), strong = maskOf(smooth, (v) => v > sure);
+  const smooth = gaussian(ink), sure = sureInk(smooth.values), rim = rimOf(ink).values, strong = maskOf(smooth, (v, i) => v > sure && !rim[i]);
   if (!isInk(smooth.values, strong.values)) return { mask: maskOf(ink, () => false), shapes: 0 };
   let mask = hysteresis(smooth, f(WEAK * sure), sure);
   const { labels, number } = label(mask, true), areas = counted(labels, number, strong.values);
@@ -91,9 +96,13 @@ function regions(small) { // the largest brighter and darker one at each level, 
   const low = percentile(small.values, 1), high = percentile(small.values, 99), byArea = new Map();
   if (Math.min(small.width, small.height) < 12 || high - low < JUMP) return [];
   for (const brighter of [true, false]) {
+    let before = 0;
     for (const level of line(low, high, LEVELS + 2).slice(1, -1)) {
-      const layer = maskOf(small, (v) => v > level === brighter), { labels, number } = label(layer), most = largest(counted(labels, number, layer.values));
-      const outside = label(padded(maskOf(layer, (_, i) => labels[i] !== most), 1, 1, 1));
+      const layer = maskOf(small, (v) => v > level === brighter), much = count(layer);
+      if (much === before) continue; // the same pixels as at the level before
+      before = much;
+      const { labels, number } = label(layer), most = largest(counted(labels, number, layer.values));
+      const outside = label(padded(maskOf(layer, (_, i) => labels[i] !== most), 1, 1, 1), false, 1); // the piece in the corner
       const region = maskOf(cropped({ values: outside.labels, width: small.width + 2 }, 1, 1, small.width, small.height), (n) => n !== 1);
       const area = count(region), share = area / region.values.length;
       if (share > SHEET[0] && share < SHEET[1] && !byArea.has(area)) byArea.set(area, region);
@@ -103,12 +112,15 @@ function regions(small) { // the largest brighter and darker one at each level, 
 }
 
 function quadrilateral(region) { // the points furthest to the corners, if they make it up
-  const { width, height, values } = region, points = [];
-  values.forEach((v, i) => { if (v) points.push([i % width, Math.floor(i / width)]); });
-  const spread = (k) => points.reduce((a, p) => Math.max(a, p[k]), -1) - points.reduce((a, p) => Math.min(a, p[k]), Infinity);
-  if (spread(0) < LENGTH * width || spread(1) < LENGTH * height) return null;
-  const furthest = (score) => points[largest(points.map(score))];
-  const corners = [([x, y]) => -x - y, ([x, y]) => x - y, ([x, y]) => x + y, ([x, y]) => y - x].map(furthest);
+  const { width, height, values } = region, { rows, columns } = filled(region);
+  if (columns.at(-1) - columns[0] < LENGTH * width || rows.at(-1) - rows[0] < LENGTH * height) return null;
+  const scores = [(x, y) => -x - y, (x, y) => x - y, (x, y) => x + y, (x, y) => y - x], best = scores.map(() => -Infinity), corners = [];
+  for (const y of rows) { // in each row the first and the last pixel are furthest
+    const row = values.subarray(y * width, (y + 1) * width);
+    for (const x of [row.indexOf(1), row.lastIndexOf(1)]) {
+      scores.forEach((score, k) => { if (score(x, y) > best[k]) [best[k], corners[k]] = [score(x, y), [x, y]]; });
+    }
+  }
   const drawn = polygon(corners, region).values;
   let both = 0, either = 0;
   values.forEach((v, i) => { both += v & drawn[i]; either += v | drawn[i]; });
@@ -125,9 +137,9 @@ function jumpsAt({ values, width, height }, corners) { // outwards, on each side
   const jumps = [];
   corners.forEach(([x, y], k) => {
     const [u, v] = corners[(k + 1) % 4], long = Math.hypot(u - x, v - y), out = [(v - y) / long, (x - u) / long];
-    const places = [-5, -2, 0.5, 1, 2].map((far) => line(0.08, 0.92, 24).map((t) => [
+    const places = [-5, -2, -0.5, 0.5, 1, 2].map((far) => line(0.08, 0.92, 24).map((t) => [
       round(x + t * (u - x) - 0.5 + far * out[0]), round(y + t * (v - y) - 0.5 + far * out[1])]));
-    const beyond = places[3].filter(([px, py]) => px < 0 || py < 0 || px >= width || py >= height).length;
+    const beyond = places[4].filter(([px, py]) => px < 0 || py < 0 || px >= width || py >= height).length;
     if (beyond > 12) return; // the picture ends here
     const [deeper, inner, ...outer] = places.map((row) => row.map(([px, py]) => values[clip(py, 0, height - 1) * width + clip(px, 0, width - 1)]));
     const jump = inner.map((from, i) => {
@@ -290,8 +302,7 @@ function isRuling(of, digit, ink) { // thinner or paler than the pen
 }
 
 function remains(mask, found) { // pieces of which most lie on lines, or along the edge
-  const { width, height } = mask, y = Math.trunc(EDGE * height), x = Math.trunc(EDGE * width);
-  const near = maskOf(mask, (_, i) => i % width < x || i % width >= width - x || i < y * width || i >= (height - y) * width);
+  const near = rimOf(mask);
   for (const of of found) widened(of.lines, (Math.trunc(widthOf(of)) >> 1) * 2 + 5, !of.upright).values.forEach((v, i) => { near.values[i] |= v; });
   const { labels, number } = label(mask, true), areas = counted(labels, number, mask.values), on = counted(labels, number, maskOf(mask, (v, i) => v && near.values[i]).values);
   const most = largest(areas); // the digit
