@@ -841,9 +841,9 @@ def plot_answer(
     values = record_activations(network, 'relu1', image)['relu1'][0].numpy()
     padded = np.pad(values, ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
     grid = np.block([list(padded[i:i+4]) for i in range(0, 16, 4)])
-    top = max(np.nanmax(grid), 1e-6)  # colours as in Chapter 6: white is zero
-    shown = maps.imshow(grid, cmap='RdBu_r', vmin=-top, vmax=top)
-    fig.colorbar(shown, ax=maps, label='activation')
+    top = max(np.nanmax(grid), 1e-6)
+    shown = maps.imshow(grid, cmap='Reds', vmin=0, vmax=top)
+    fig.colorbar(shown, ax=maps, label='activation after ReLU')
     maps.set(xticks=[], yticks=[], title='the 16 maps of the first layer')
     maps.spines[:].set_visible(False)
     plt.close(fig)

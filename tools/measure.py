@@ -1,22 +1,29 @@
 """Measure what the package stores in mnist_nb/assets/ and chapter 10 shows.
 
-python tools/measure.py [METHOD ...]        run what is missing in runs/ (of these methods, or of all), one seed at a
-                                            time, then write results.json from all runs
+python tools/measure.py [METHOD ...]        run what is missing in runs/ (of these methods, or of all), then write
+                                            results.json from all runs
 python tools/measure.py weights [SEED ...]  train the accurate recipe for these seeds: the first seed's network ships,
                                             and all of them make the card's interval. Each seed is stored when it is
                                             done, and none is trained again that is stored for the same recipe: delete
-                                            runs/cnn_accurate.json to begin anew. About five minutes a seed on two cores
+                                            runs/cnn_accurate.json to begin anew. About ten minutes a seed
 python tools/measure.py handwriting [FOLDER] [SEED ...]
                                             teach the shipped network the styles of appendix 92, with five seeds: the
                                             first one's network ships, with a card. FOLDER holds real pictures to count
                                             on: its manifest.csv gives the file, label and kind of each, and why it is
                                             hard. About ten minutes on two cores
+python tools/measure.py pictures FOLDER     count anew on the real pictures, without teaching: for when the preparation
+                                            of a picture has changed
+
+Runs of methods and of weights have one thread each. --jobs 2 has two at a time, --jobs -1 one for each core, and
+--scheduler tcp://192.168.1.20:8786 has them done by the workers of a dask cluster. Each is stored when it ends.
 """
 
+import argparse
 import csv
 import json
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,8 +40,10 @@ from mnist_nb.results import (
     Fitted,
     collect_results,
     judge_fitted,
-    load_or_run,
+    load_or_run_many,
+    on_cluster,
     prediction_interval,
+    repeat,
     run_method,
     store_runs,
     stored_runs,
@@ -44,6 +53,7 @@ from mnist_nb.speed import shifted_probs
 from mnist_nb.your_digit import prepare_digit
 
 ASSETS = Path(__file__).resolve().parents[1] / "mnist_nb" / "assets"
+HANDWRITING = ASSETS / "weights" / "handwriting.json"
 SHIPPED, SHIFTED = "cnn_accurate", "cnn_shifted"
 
 
@@ -72,49 +82,96 @@ def calibrate(model):
     return round(temperature, 4)
 
 
-def train_weights(seeds):
+def train_seed(seed):
+    "The accurate recipe: a run, one with five looks of the same network, and the network"
+    run, fitted = run_method(SHIPPED, seed)
+    looks = Fitted(lambda x: shifted_probs(fitted.model, x).argmax(1), fitted.parameters)
+    return run, judge_fitted(SHIFTED, seed, looks, run["train_seconds"]), fitted.model
+
+
+def train_weights(seeds, jobs=None):
     "Train once for each seed; write runs, weights and the card that says how they were made and score."
     folder, path = ASSETS / "runs", ASSETS / "weights" / "mnist_cnn.json"
     runs, shifted = (stored_runs(name, folder) for name in (SHIPPED, SHIFTED))
     card = json.loads(path.read_text(encoding="utf8")) if path.is_file() else {}
-    for seed in seeds:
-        if seed not in runs or seed not in shifted:
-            runs[seed], fitted = run_method(SHIPPED, seed)
-            model = fitted.model
-            looks = Fitted(lambda x, model=model: shifted_probs(model, x).argmax(1), fitted.parameters)
-            shifted[seed] = judge_fitted(SHIFTED, seed, looks, runs[seed]["train_seconds"])
-            print({key: value for key, value in runs[seed].items() if key != "answers"}, flush=True)
-            if seed == seeds[0]:
-                card = dict(seed=seed, temperature=calibrate(model), versions=versions())
-                save_weights(model, ASSETS / "weights" / "mnist_cnn.safetensors")
-            store_runs(folder / f"{SHIFTED}.json", shifted)
-            store_runs(folder / f"{SHIPPED}.json", runs)
-        done = [runs[s] for s in seeds if s in runs]
-        correct = {"held_out": [r["held_out"] for r in done], "test": [r["correct"] for r in done]}
-        card = dict(
-            recipe=dict(network="MnistCNN", trained_on=50_000, held_out=10_000, **METHODS[SHIPPED].recipe),
-            **{key: card[key] for key in ("seed", "temperature", "versions")},
-            **{name: score(correct[name][0]) for name in correct},
-            seeds=dict(
-                seeds=[r["seed"] for r in done],
-                seconds=[r["train_seconds"] for r in done],
-                **{name: spread(correct[name]) for name in correct},
-            ),
-        )
-        with whole_file(path) as part:
-            part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf8")
+    missing = [(seed,) for seed in seeds if seed not in runs or seed not in shifted]
+    for (seed,), (runs[seed], shifted[seed], model) in repeat(train_seed, missing, jobs):
+        print({key: value for key, value in runs[seed].items() if key != "answers"}, flush=True)
+        if seed == seeds[0]:
+            card = dict(seed=seed, temperature=calibrate(model), versions=versions())
+            save_weights(model, ASSETS / "weights" / "mnist_cnn.safetensors")
+        for name, done in {SHIFTED: shifted, SHIPPED: runs}.items():
+            store_runs(folder / f"{name}.json", {s: done[s] for s in dict.fromkeys([*seeds, *done]) if s in done})
+        if seeds[0] in runs:
+            score_weights(path, card, [runs[s] for s in seeds if s in runs])
+    score_weights(path, card, [runs[s] for s in seeds])
+
+
+def score_weights(path, card, done):
+    "Write the card of the shipped network, with what it and the other seeds score."
+    correct = {"held_out": [r["held_out"] for r in done], "test": [r["correct"] for r in done]}
+    card = dict(
+        recipe=dict(network="MnistCNN", trained_on=50_000, held_out=10_000, **METHODS[SHIPPED].recipe),
+        **{key: card[key] for key in ("seed", "temperature", "versions")},
+        **{name: score(correct[name][0]) for name in correct},
+        seeds=dict(
+            seeds=[r["seed"] for r in done],
+            seconds=[r["train_seconds"] for r in done],
+            **{name: spread(correct[name]) for name in correct},
+        ),
+    )
+    with whole_file(path) as part:
+        part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf8")
+
+
+KINDS = {  # words of the manifest's "why"; the first kind that fits counts
+    "sheet, frame or desk": ("border", "surround", "figure"),
+    "form cell": ("form cell",),
+    "1 and 7 as in Europe": ("European", "barred"),
+    "faint or broken": ("faint", "gap"),
+    "small or with dark corners": ("A4", "corners"),
+    "16 pixels": ("16x16",),
+}
 
 
 def real_pictures(folder):
-    "Pictures as chapter 9 prepares them, and labels: all, each kind, and figures 1 and 7 as Europeans write them"
+    "Pictures as chapter 9 prepares them, and labels: all, those that failed and passed when picked, each kind"
     with open(Path(folder) / "manifest.csv", encoding="utf8", newline="") as file:
         rows = list(csv.DictReader(file))
     images = np.stack([prepare_digit(Path(folder) / row["file"]).image for row in rows])
     labels = np.array([int(row["label"]) for row in rows])
-    groups = {"all": [True] * len(rows)}
-    groups |= {kind: [row["kind"] == kind for row in rows] for kind in sorted({row["kind"] for row in rows})}
-    groups["1 and 7 as in Europe"] = ["European" in row["why"] or "barred" in row["why"] for row in rows]
+    kinds = [next((k for k, words in KINDS.items() if any(w in row["why"] for w in words)), "") for row in rows]
+    groups = {"all": np.ones(len(rows), bool)}
+    groups |= {kind: np.array([row["kind"] == kind for row in rows]) for kind in ("fails today", "passes today")}
+    groups |= {kind: np.array([k == kind for k in kinds]) for kind in KINDS}
     return {name: (images[chosen], labels[chosen]) for name, chosen in groups.items()}
+
+
+def calibration(networks, images, labels):
+    return {
+        when: round(calibration_error(labels, predict_probs(network, images)), 5) for when, network in networks.items()
+    }
+
+
+def count_pictures(networks, folder, below):
+    "Counts for each kind of real picture; calibration errors for all of them, and for those that failed and passed"
+    real = real_pictures(folder)
+    counts = {when: exam(network, real, below) for when, network in networks.items()}
+    return counts, {f"real pictures, {name}": calibration(networks, *real[name]) for name in list(real)[:3]}
+
+
+def write_card(card):
+    with whole_file(HANDWRITING) as part:
+        part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf8")
+
+
+def count_again(folder):
+    "Put into the card what the network that ships, and the one before it, make of the real pictures today."
+    card = json.loads(HANDWRITING.read_text(encoding="utf8"))
+    networks = {"before": load_cnn(), "after": load_cnn(name="handwriting")}
+    card["pictures"], errors = count_pictures(networks, folder, card["refuse_below"])
+    kept = {name: error for name, error in card["calibration"].items() if not name.startswith("real pictures")}
+    write_card(card | {"calibration": kept | errors})
 
 
 def teach_handwriting(seeds, folder=None):
@@ -131,43 +188,54 @@ def teach_handwriting(seeds, folder=None):
         ships = ships or model
         print(seed, runs[-1], flush=True)
     networks = {"before": before, "after": ships}
-    real = real_pictures(folder) if folder else {}
     digits = {name: s for name, s in sets.items() if s[1].min() >= 0}
-    digits |= {f"real pictures, {name}": s for name, s in real.items()}
-    counts = {when: exam(network, real, runs[0]["below"]) for when, network in networks.items()}
+    below = runs[0]["below"]
+    pictures, errors = count_pictures(networks, folder, below) if folder else ({}, {})
     card = dict(
         recipe=dict(network="MnistCNN", start="mnist_cnn", **asdict(Teaching())),
         seed=seeds[0],
         versions=versions(),
         temperature=round(runs[0]["temperature"], 4),
-        refuse_below=runs[0]["below"],
+        refuse_below=below,
         held_out=score(runs[0]["exams"]["held out"]["correct"]),
         test=score(runs[0]["exams"]["test"]["correct"]),
-        before=exam(before, sets, runs[0]["below"]),
-        calibration={
-            name: {when: round(calibration_error(y, predict_probs(net, x)), 5) for when, net in networks.items()}
-            for name, (x, y) in digits.items()
-        },
-        pictures={when: counts[when] for when in networks},
+        before=exam(before, sets, below),
+        calibration={name: calibration(networks, *s) for name, s in digits.items()} | errors,
+        pictures=pictures,
         seeds=dict(seeds=seeds, **{key: [run[key] for run in runs] for key in runs[0]}),
     )
-    with whole_file(ASSETS / "weights" / "handwriting.json") as part:
-        part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf8")
-        save_weights(ships, ASSETS / "weights" / "handwriting.safetensors")
+    save_weights(ships, HANDWRITING.with_suffix(".safetensors"))
+    write_card(card)
+
+
+def main():
+    "Measure what is asked for."
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", help="METHOD ..., or one of the words above and what follows it")
+    parser.add_argument("--jobs", type=int, metavar="N", help="how many at a time; -1: one for each core")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster")
+    args = parser.parse_args()
+    what = args.what
+    if what[:1] == ["handwriting"]:
+        folder = [arg for arg in what[1:] if not arg.isdecimal()]
+        return teach_handwriting([int(arg) for arg in what[1:] if arg.isdecimal()] or [42, 1, 2, 3, 4], *folder)
+    if what[:1] == ["pictures"]:
+        return count_again(*what[1:])
+    seeds = None
+    if what[:1] == ["weights"]:
+        seeds, what = [int(s) for s in what[1:]] or METHODS[SHIPPED].seeds, []
+    if unknown := set(what) - set(METHODS):
+        parser.error(f"METHOD must be one of {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
+    try:
+        with on_cluster(args.scheduler) if args.scheduler else nullcontext():
+            if seeds:
+                train_weights(seeds, args.jobs)
+            load_or_run_many(what or METHODS, folder=ASSETS / "runs", n_jobs=args.jobs)
+    except (ValueError, RuntimeError, OSError) as error:
+        sys.exit(str(error))
+    if not what:
+        write_results(collect_results(ASSETS / "runs"), ASSETS / "results.json")
 
 
 if __name__ == "__main__":
-    what = sys.argv[1:]
-    if what[:1] == ["handwriting"]:
-        folder = [arg for arg in what[1:] if not arg.isdecimal()]
-        teach_handwriting([int(arg) for arg in what[1:] if arg.isdecimal()] or [42, 1, 2, 3, 4], *folder)
-        sys.exit()
-    if what[:1] == ["weights"]:
-        train_weights([int(s) for s in what[1:]] or list(METHODS[SHIPPED].seeds))
-        what = []
-    if unknown := set(what) - set(METHODS):
-        sys.exit(f"{__doc__}\nMETHOD must be one of {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
-    for name in what or METHODS:
-        load_or_run(name, folder=ASSETS / "runs")
-    if not what:
-        write_results(collect_results(ASSETS / "runs"), ASSETS / "results.json")
+    main()
