@@ -58,9 +58,9 @@ function listed(tasks) { // tasks: { key, number, title, grade } of each
     remember(target.checked ? { ...others, [key]: true } : others);
     said.textContent = `Task ${number} is ${target.checked ? "done" : "open again"}.`;
   } }));
-  const el = element("form", { class: "mf-question mf-tasks" }, element("fieldset", {}, element("legend", {}, "Tick what you have done"),
+  const el = element("form", { class: "mf-question" }, element("fieldset", {}, element("legend", {}, "Tick what you have done"),
     ...tasks.map(({ number, title, grade }, i) => element("label", {}, boxes[i],
-      element("span", {}, `${number} `, ...words(title)), element("span", { class: "mf-grade" }, grade)))), said);
+      element("span", {}, `${number} `, ...words(title), ` (${grade})`)))), said);
   return { el, show(all) { tasks.forEach(({ key }, i) => { boxes[i].checked = key in all; }); } };
 }
 
