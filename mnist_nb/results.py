@@ -300,8 +300,8 @@ def repeat(
         processes = min(n_jobs, len(left)) if n_jobs else n_jobs
         alone = joblib.effective_n_jobs(processes) == 1
         workers = joblib.Parallel(
-            processes, return_as='generator_unordered', batch_size=1, pre_dispatch='all',
-            timeout=None if alone else _PATIENCE)
+            processes, return_as='generator_unordered', batch_size=1,
+            pre_dispatch='all', timeout=None if alone else _PATIENCE)
         try:
             for i, result in workers([
                     joblib.delayed(do)(i, cloudpickle.dumps((function, job)))
@@ -386,8 +386,8 @@ def load_or_run(
     threads:int=1,          # as in `repeat`
 ) -> list[dict]:            # a run for each seed, as `run_method` returns it
     """Load the runs of a method where they are stored, and run the others. What is new
-    is stored in `folder`, and nowhere if that is None. `ValueError` for an unknown name,
-    a damaged file or more processes than runs; other errors as `repeat`."""
+    is stored in `folder`, and nowhere if that is None. `ValueError` for an unknown
+    name, a damaged file or more processes than runs; other errors as `repeat`."""
     return load_or_run_many([name], seeds, folder, n_jobs, threads)[name]
 
 def load_or_run_many(

@@ -1,0 +1,131 @@
+"Runs side by side: on two processes and on a cluster they come out the same, and what is killed is taken up again."
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import mnist_nb
+from mnist_nb import results
+from mnist_nb.results import load_or_run, load_or_run_many, on_cluster, repeat
+
+CHEAP = ("template_mse", "template_l1", "least_squares")
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+
+
+def stored(folder):
+    "What is stored, but for the times"
+    return {
+        path.name: [{k: v for k, v in run.items() if "seconds" not in k} for run in json.loads(path.read_text())]
+        for path in folder.iterdir()
+    }
+
+
+def dies_once(mark):
+    "A function that kills its process the first time that it is called with 1"
+
+    def job(i):
+        import os  # in a worker
+
+        if i == 1 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), KILL)
+        return 10 * i
+
+    return job
+
+
+def always_dies(i):
+    os.kill(os.getpid(), KILL)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed", reason="dask is missing: pip install 'mnist_nb[cluster]'")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_two_processes_store_what_one_does(tmp_path, monkeypatch, capsys):
+    # A method that the workers do not know, and the seeds in the order in which they were asked for
+    monkeypatch.setitem(results.METHODS, "other", results.METHODS["template_l1"])
+    one, two = (tmp_path / n for n in "12")
+    load_or_run("other", (2, 0), one)
+    load_or_run("other", (2, 0), two, n_jobs=2)
+    assert stored(one) == stored(two) and [run["seed"] for run in stored(two)["other.json"]] == [2, 0]
+    assert {run["threads"] for run in stored(two)["other.json"]} == {1}
+    assert "other: run 2 of 2" in capsys.readouterr().out
+    load_or_run("other", (5, 2, 2), two)  # one of them is there
+    assert [run["seed"] for run in stored(two)["other.json"]] == [2, 0, 5]
+    assert capsys.readouterr().out.count("other: run") == 1
+
+
+def test_a_killed_worker_costs_no_job(tmp_path, monkeypatch):
+    done = list(repeat(dies_once(tmp_path / "mark"), [(i,) for i in range(4)], n_jobs=2))
+    assert sorted(done) == [((i,), 10 * i) for i in range(4)]
+    monkeypatch.setattr(results, "_ATTEMPTS", 1)
+    with pytest.raises(RuntimeError, match="killed, 1 times in a row, with 2 runs left"):
+        list(repeat(always_dies, [(0,), (1,)], n_jobs=2))
+
+
+def test_a_killed_program_leaves_what_was_stored(tmp_path):
+    seeds = tuple(range(50))
+    code = f"from mnist_nb.results import load_or_run; load_or_run('template_mse', {seeds}, {str(tmp_path)!r})"
+    program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    for _ in range(2):
+        program.stdout.readline()
+    program.send_signal(KILL)
+    program.communicate()
+    left = [run["seed"] for run in stored(tmp_path)["template_mse.json"]]
+    assert left == list(range(len(left))) and 2 <= len(left) < 50
+    more = len(left) + 1
+    again = load_or_run("template_mse", seeds[:more], tmp_path)
+    assert [run["seed"] for run in again] == list(range(more))
+
+
+def test_a_cluster_repeats_what_is_stored(cluster, tmp_path):
+    with on_cluster(cluster, seconds=60):
+        anew = load_or_run_many(CHEAP, folder=tmp_path)
+    for name, [run] in anew.items():
+        assert run["answers"] == load_or_run(name)[0]["answers"]
+    assert len(stored(tmp_path)) == len(CHEAP)
+
+
+def test_a_killed_worker_of_a_cluster_costs_no_job(cluster, tmp_path):
+    with on_cluster(cluster, seconds=60):
+        done = list(repeat(dies_once(tmp_path / "mark"), [(i,) for i in range(4)]))
+    assert sorted(done) == [((i,), 10 * i) for i in range(4)]
+
+
+def test_a_worker_with_another_version_is_refused_before_it_trains(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist_nb, "__version__", "0.0.1")
+    mark = tmp_path / "mark"
+    with (
+        on_cluster(cluster, seconds=60),
+        pytest.raises(RuntimeError, match=r"expected workers with mnist_nb 0\.0\.1 and torch"),
+    ):
+        list(repeat(dies_once(mark), [(1,), (2,)]))
+    assert not mark.exists()
+
+
+def test_a_cluster_that_is_not_there_is_named(cluster):
+    start = time.perf_counter()
+    with pytest.raises(ConnectionError, match="expected a scheduler at tcp://127.0.0.1:9, none answered in 1 s"):
+        with on_cluster("tcp://127.0.0.1:9", seconds=1):
+            pass
+    with pytest.raises(ConnectionError, match="expected a scheduler at nowhere"):
+        with on_cluster("nowhere", seconds=1):
+            pass
+    with pytest.raises(ConnectionError, match="expected 3 workers at .*, got 2: start some with `dask worker"):
+        with on_cluster(cluster, workers=3, seconds=1):
+            pass
+    assert time.perf_counter() - start < 10
+
+
+def test_the_library_leaves_dask_alone():
+    code = "import sys, mnist_nb.results; sys.exit('distributed' in sys.modules or 'dask' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
