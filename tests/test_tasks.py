@@ -1,18 +1,27 @@
 "The tasks: each check with a right answer, its foreseen mistakes and junk; how the list is ticked, in Chromium."
 
+import io
 import re
 from copy import deepcopy
+from functools import cache, partial
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from mnist_nb.baseline import mean_images
-from mnist_nb.data import load_mnist
+from mnist_nb.baseline import as_vectors, mean_images
+from mnist_nb.breaking_it import pixel_gradient
+from mnist_nb.cnn import MEAN, STD, load_cnn
+from mnist_nb.data import holdout_split, load_mnist
+from mnist_nb.feature_maps import occlusion_map, record_activations
 from mnist_nb.learning import fit
+from mnist_nb.results import load_or_run
 from mnist_nb.tasks import _TASKS, check, tasks
+from mnist_nb.your_digit import centre_mass, fit_box, prepare_digit, simulate_photo
 from run import NBS, read
+from test_pages import PHONE, address, axe_problems, opened, site, start_figures  # noqa: F401  fixtures
 
 IMAGES, LABELS = load_mnist()
 MEANS = mean_images(IMAGES, LABELS).reshape(10, 784)
@@ -218,6 +227,243 @@ MISTAKES = [  # task, a word that must be said, answer
     ("11.4", "is below", 0.98),
     ("11.4", "is above", 0.9965),
 ]
+
+
+# ---------------------------------------------------------------- chapters 6 to 10
+
+
+class Later:
+    "An answer that takes a moment, so that it is made when it is needed"
+
+    def __init__(self, make, *args, **kwargs):
+        self.make = lambda: make(*args, **kwargs)
+
+
+def made(answer):
+    return answer.make() if isinstance(answer, Later) else answer
+
+
+def lead(source, part):
+    "The function of task 6.2: activations of a layer, times what `part` makes of the weights of two digits"
+
+    def answer(image, a, b):
+        active = record_activations(shipped(), source, image[None])[source][0]
+        return part(shipped().fc2.weight.detach(), a, b, active)
+
+    return answer
+
+
+@cache
+def shipped():
+    return load_cnn()
+
+
+class Inverted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.model = shipped()
+
+    def forward(self, x):
+        return self.model((1 - 2 * MEAN) / STD - x)
+
+
+@cache
+def covered(white=True, undone=True):
+    five = HELD[HELD_LABELS == 5][0]
+    network = Inverted() if undone else shipped()
+    return occlusion_map(network, 255 - five if white else five, 5)
+
+
+def smoothed(target, total=lambda each: each.mean()):
+    "The function of task 7.3"
+    return lambda scores, digits, share: total(-(target(F.one_hot(digits, 10), share) * scores.log_softmax(1)).sum(1))
+
+
+def share_out(one, share):
+    return (1 - share) * one + share / 10
+
+
+def aimed(down=True, limit=48, as_given=lambda x: x):
+    "The pictures of task 8.3"
+    was, x = SOME[:200].astype(int), SOME[:200].astype(int)
+    labels = np.full(200, 3) if down else SOME_LABELS[:200]
+    for _ in range(10):
+        slope = np.sign(pixel_gradient(shipped(), x.astype(np.uint8), labels)).astype(int)
+        x = np.clip(x - 8 * slope if down else x + 8 * slope, was - limit, was + limit).clip(0, 255)
+    return as_given(x)
+
+
+def clean(scan, ink=lambda scan: 1 - scan / 255, cut=True, fit=fit_box, place=centre_mass):
+    "The function of task 9.2"
+    ink = ink(scan)
+    return place(fit(ink[np.ix_(ink.any(1), ink.any(0))] if cut else ink))
+
+
+def squeezed(box):
+    return np.asarray(Image.fromarray(box.astype(np.float32)).resize((20, 20)))
+
+
+def in_the_middle(fitted):
+    return 255 * np.pad(fitted, [((28 - n) // 2, (29 - n) // 2) for n in fitted.shape])
+
+
+@cache
+def photographed(n):
+    rng = np.random.default_rng(42)
+    return [np.asarray(Image.open(io.BytesIO(simulate_photo(image, rng)))) for image in HELD[:n]]
+
+
+def shaded(n, width=200):
+    "The images of task 9.4, the first `n` of them from photos with a shadow"
+    photos = [np.where(np.arange(photo.shape[1]) < width, photo // 2, photo) for photo in photographed(n)]
+    return [*(prepare_digit(photo).image for photo in photos), *HELD[n:50]]
+
+
+HELD, HELD_LABELS = (a[holdout_split()[1]] for a in (IMAGES, LABELS))
+SOME, SOME_LABELS = load_mnist("test")
+FOURS = as_vectors(SOME[SOME_LABELS == 4])
+DISTANCE = np.median(BOUNDARY - FOURS @ (MEANS[9] - MEANS[4]))
+# Accuracies without each filter of conv1, and with those before it off as well
+OFF = [1, 0.994, 0.996, 0.998, 0.998, 0.994, 0.995, 0.999, 0.998, 1, 0.991, 1, 0.999, 1, 0.992, 1]
+ALL_OFF = [1, 0.981, 0.966, 0.932, 0.981, 0.977, 0.92, 0.904, 0.63, 0.462, 0.398, 0.471, 0.161, 0.28, 0.115, 0.094]
+FAST = [(run["held_out"] / 10_000, run["correct"] / 10_000, run) for run in load_or_run("cnn_fast")]
+FAST_HELD, FAST_TEST = (np.array([row[i] for row in FAST]) for i in (0, 1))
+HALF = [0.984, 0.983, 0.9845]
+BLURRED = np.array([[0.978, 0.248], [0.994, 0.42], [0.996, 0.914], [0.962, 0.902]])
+ONE_STEP = np.array([[0.978, 0.788], [0.994, 0.852], [0.996, 0.93], [0.962, 0.922]])
+VOTES = np.array([list(run["answers"]) for run in load_or_run("cnn_accurate")], int) == SOME_LABELS
+BEST, BEST_TEST = FAST_HELD.argmax(), FAST_TEST.argmax()
+GAIN = 100 * (FAST_HELD[BEST] - FAST_HELD.mean()), 100 * (FAST_TEST[BEST] - FAST_TEST.mean())
+ONE_MORE = dict(FAST[3][2], seed=99)
+FOREST = dict(correct=[9480, 9503, 9491], images=10_000, seeds=[0, 1, 2])
+
+RIGHT |= {
+    "6.1": 38,
+    "6.2": lead("relu4", lambda w, a, b, active: (w[a] - w[b]) * active),
+    "6.3": Later(covered),
+    "6.4": OFF,
+    "7.1": 0.01897,
+    "7.2": [[1, -3], [0, 0]],
+    "7.3": smoothed(share_out),
+    "7.4": [HALF, FAST_HELD[:3]],
+    "8.1": 0.828,
+    "8.2": 255 * DISTANCE / abs(MEANS[9] - MEANS[4]).sum(),
+    "8.3": Later(aimed),
+    "8.4": [*"ABCDFHIMOPQRSTUWYZ"],
+    "8.5": BLURRED,
+    "9.1": 7,
+    "9.2": clean,
+    "9.3": 0.9117,
+    "9.4": Later(shaded, 10),
+    "10.1": 40_000,
+    "10.2": 9973,
+    "10.3": GAIN,
+    "10.4": ONE_MORE,
+    "10.5": FOREST,
+}
+MISTAKES += [
+    ("6.1", "one pixel apart", 24),
+    ("6.1", "before the last pooling", 30),
+    ("6.1", "has a window", 34),
+    ("6.1", "two steps", 46),
+    ("6.1", "padding", 28),
+    ("6.2", "sign", lead("relu4", lambda w, a, b, active: (w[b] - w[a]) * active)),
+    ("6.2", "the sum", lead("relu4", lambda w, a, b, active: ((w[a] - w[b]) * active).sum())),
+    ("6.2", "weights alone", lead("relu4", lambda w, a, b, active: w[a] - w[b])),
+    ("6.2", "before ReLU", lead("fc1", lambda w, a, b, active: (w[a] - w[b]) * active)),
+    ("6.2", "for the second", lead("relu4", lambda w, a, b, active: w[a] * active)),
+    ("6.3", "sign", Later(lambda: -covered())),
+    ("6.3", "black squares", Later(covered, white=False, undone=False)),
+    ("6.3", "shown the negative", Later(covered, undone=False)),
+    ("6.3", "divide", Later(lambda: 20 * covered())),
+    ("6.4", "still off", ALL_OFF),
+    ("6.4", "per cent", 100 * np.array(OFF)),
+    ("6.4", "errors", 1 - np.array(OFF)),
+    ("7.1", "per cent", 1.897),
+    ("7.1", "forward pass alone", 0.05585),
+    ("7.1", "passes nothing on", 0.03724),
+    ("7.1", "the whole", 0.01862),
+    ("7.1", "24×24", 0.01923),
+    ("7.2", "Nothing is cut", [[1, 2], [0, 4]]),
+    ("7.2", "Everything is cut", [[-1, -2], [0, -4]]),
+    ("7.3", "plain loss", lambda scores, digits, share: F.cross_entropy(scores, digits)),
+    ("7.3", "sum over", smoothed(share_out, lambda each: each.sum())),
+    ("7.3", "400 numbers", smoothed(share_out, lambda each: each.mean() / 10)),
+    ("7.3", "sign", smoothed(share_out, lambda each: -each.mean())),
+    ("7.3", "all ten digits", smoothed(lambda one, share: (1 - share) * one + share / 9 * (1 - one))),
+    ("7.3", "add up to 1", smoothed(lambda one, share: one + share / 10)),
+    ("7.4", "per cent", 100 * np.array([HALF, FAST_HELD[:3]])),
+    ("7.4", "errors", 1 - np.array([HALF, FAST_HELD[:3]])),
+    ("7.4", "first row", [FAST_HELD[:3], HALF]),
+    ("7.4", "a seed of its own", [[HALF[0]] * 3, [FAST_HELD[0]] * 3]),
+    ("7.4", "test images", [HALF, FAST_TEST[:3]]),
+    ("7.4", "12,000", [FAST_HELD[3:6] - 0.0005, FAST_HELD[:3]]),
+    ("8.1", "what had left", 1),
+    ("8.1", "per cent", 82.8),
+    ("8.1", "changed", 0.172),
+    ("8.2", "How many levels", DISTANCE / abs(MEANS[9] - MEANS[4]).sum()),
+    ("8.2", "distance", 255 * DISTANCE / ((MEANS[9] - MEANS[4]) ** 2).sum() ** 0.5),
+    ("8.2", "without their signs", 255 * DISTANCE / abs((MEANS[9] - MEANS[4]).sum())),
+    ("8.2", "Twice", 510 * DISTANCE / abs(MEANS[9] - MEANS[4]).sum()),
+    ("8.3", "as they were", SOME[:200]),
+    ("8.3", "not up", Later(aimed, down=False)),
+    ("8.3", "changed by 80", Later(aimed, limit=255)),
+    ("8.3", "wraps", Later(aimed, as_given=lambda x: (x + 100) % 256)),
+    ("8.3", "whole numbers", SOME[:200] / 255),
+    ("8.4", "at least one", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    ("8.4", "every font", "ADOPRSUWZ"),
+    ("8.4", "one font", "ABDHIMNOPRSTUWYZ"),
+    ("8.4", "the others", "EGJKLNVX"),
+    ("8.5", "one step", ONE_STEP),
+    ("8.5", "columns", BLURRED[:, ::-1]),
+    ("8.5", "per cent", 100 * BLURRED),
+    ("8.5", "changes nothing", BLURRED[[0] * 4]),
+    ("9.1", "middle of the box", 4),
+    ("9.1", "13.5", 6),
+    ("9.1", "whole pixels", 6.7),
+    ("9.2", "white ink", partial(clean, ink=lambda scan: scan / 255)),
+    ("9.2", "Cut it out", partial(clean, cut=False)),
+    ("9.2", "aspect", partial(clean, fit=squeezed)),
+    ("9.2", "border", partial(clean, fit=partial(fit_box, side=28))),
+    ("9.2", "centre of mass", partial(clean, place=in_the_middle)),
+    ("9.2", "0 to 255", lambda scan: clean(scan) / 255),
+    ("9.3", "per cent", 91.17),
+    ("9.3", "errors", 0.0883),
+    ("9.3", "centre of mass", 0.89),
+    ("9.3", "fill the field", 0.705),
+    ("9.4", "without a shadow", Later(shaded, 4, width=0)),
+    ("9.4", "not prepared", np.full((50, 28, 28), 150)),
+    ("9.4", "in their order", HELD[49::-1]),
+    ("10.1", "root", 20_000),
+    ("10.1", "wider", 5_000),
+    ("10.1", "in all", 30_000),
+    ("10.2", "share or per cent", 0.9973),
+    ("10.2", "before they vote", VOTES.sum(1).mean()),
+    ("10.2", "Three votes", VOTES.all(0).sum()),
+    ("10.2", "not most", VOTES.any(0).sum()),
+    ("10.2", "mistakes", 27),
+    ("10.3", "changed places", GAIN[::-1]),
+    ("10.3", "shares", np.array(GAIN) / 100),
+    (
+        "10.3",
+        "best on the test",
+        [100 * (a[BEST_TEST] - a.mean()) for a in (FAST_HELD, FAST_TEST)],
+    ),
+    ("10.3", "two seeds", [100 * (a.max() - a.mean()) for a in (FAST_HELD, FAST_TEST)]),
+    ("10.3", "above the mean", [100 * a[BEST] for a in (FAST_HELD, FAST_TEST)]),
+    ("10.4", "one of the twenty", FAST[3][2]),
+    ("10.4", "another recipe", load_or_run("cnn_one_epoch")[0]),
+    ("10.4", "one run in a thousand", dict(ONE_MORE, answers="7" * 10_000)),
+    ("10.5", "run three", dict(FOREST, correct=[9480], seeds=[0])),
+    ("10.5", "random_state", dict(FOREST, correct=[9480] * 3)),
+    ("10.5", "train on what", dict(FOREST, correct=[10_000, 9999, 9998])),
+    ("10.5", "test images", dict(FOREST, images=50_000)),
+]
+
+
+# ---------------------------------------------------------------- what is tested
+
+
 JUNK = {"none": None, "text": "junk", "nan": float("nan"), "empty": [], "dict": {}, "shape": np.zeros((2, 3, 4)),
         "raises": lambda *given: 1 / 0, "text_maker": lambda *given: "junk", "object": object(),
         "layer": nn.Linear(2, 2), "pair": (None, "junk"), "nans": np.full((3, 3), np.nan)}  # fmt: skip
@@ -225,13 +471,13 @@ JUNK = {"none": None, "text": "junk", "nan": float("nan"), "empty": [], "dict": 
 
 @pytest.mark.parametrize("number", _TASKS)
 def test_a_right_answer_passes(number):
-    verdict = check(number, RIGHT[number])
+    verdict = check(number, made(RIGHT[number]))
     assert verdict.passed and verdict.text.startswith("Right. "), verdict.text
 
 
 @pytest.mark.parametrize("number, word, answer", MISTAKES, ids=[f"{n} {word}" for n, word, _ in MISTAKES])
 def test_a_mistake_is_named(number, word, answer):
-    verdict = check(number, answer)
+    verdict = check(number, made(answer))
     assert not verdict.passed and verdict.text.startswith("Not yet. ") and word in verdict.text, verdict.text
 
 
@@ -264,3 +510,47 @@ def test_each_chapter_has_tasks_in_three_grades_with_mistakes_a_hint_and_a_solut
 def test_titles_differ_and_a_list_names_them():
     assert len({title for _, title, _ in _TASKS.values()}) == len(_TASKS)
     assert str(tasks(4)).splitlines()[0] == "4.1 Size of a map (warm-up)" and "<li>4.1 " in tasks(4).markup
+
+
+@pytest.mark.parametrize("how", ["mouse", "touch", "keyboard"])
+def test_a_task_is_ticked_and_counted_and_one_can_start_again(browser, address, how):  # noqa: F811
+    options = {"viewport": PHONE, "has_touch": True, "color_scheme": "dark"} if how == "touch" else {}
+    with opened(browser, f"{address}tasks.html", **options) as (page, problems):
+        assert start_figures(page)
+        box, count = page.get_by_role("checkbox").nth(1), page.locator(".mf-count").first
+        if how == "keyboard":
+            page.get_by_role("checkbox").first.focus()
+            page.keyboard.press("Tab")
+            page.keyboard.press(" ")
+        else:
+            getattr(page.locator("label", has_text="The thickest seven"), "tap" if how == "touch" else "click")()
+        page.locator("output", has_text="Task 1.2 is done.").wait_for()
+        assert box.is_checked() and "Exploration: 1 of 5 tasks done" in count.inner_text()
+        problems += axe_problems(page, "with a task ticked") if how == "touch" else []
+        page.goto(f"{address}questions.html")
+        assert start_figures(page) and "0 right; 1 of 5 tasks done" in count.inner_text()
+        page.get_by_role("button", name="Start all again").press("Enter")
+        assert "0 of 5 tasks done" in count.inner_text()
+        page.goto(f"{address}tasks.html")
+        assert start_figures(page) and not box.is_checked()
+
+
+def test_what_check_says_in_a_notebook_ticks_a_task_that_is_passed(browser, address):  # noqa: F811
+    show = """async (data) => {
+        const { default: { render } } = await import("./interactive/verdict.js"), el = document.createElement("div");
+        document.querySelector("main").append(el);
+        render({ model: { get: (name) => data[name] }, el });
+    }"""
+    with opened(browser, f"{address}tasks.html") as (page, _):
+        assert start_figures(page)
+        box = page.get_by_role("checkbox").first
+        for answer in ((0, 2, 3, 1), (0, 3, 1, 2)):
+            verdict = check("1.1", answer)
+            page.evaluate(show, verdict.data)
+            page.get_by_role("status").filter(has_text=verdict.text).wait_for()
+            assert box.is_checked() == verdict.passed
+
+
+def test_without_javascript_the_tasks_are_a_list(browser, address):  # noqa: F811
+    with opened(browser, f"{address}tasks.html", java_script_enabled=False) as (page, _):
+        assert page.locator("figure.interactive li").count() == len(_TASKS)
