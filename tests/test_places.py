@@ -93,9 +93,9 @@ def sessions(url, page):
     return {session["id"]: (session["path"], session["kernel"]["execution_state"]) for session in found}
 
 
-def lab_problems(page, nbs, name):
-    "What goes wrong when the notebook called `name` is run in JupyterLab, from its menu, and saved"
-    stored, path, url = {path: read(path) for path in in_order(nbs)}, nbs / name, page.url.split("/lab")[0]
+def run_in_lab(page, name):
+    "Open the notebook called `name` in JupyterLab, run it from the menu, and return JupyterLab's address"
+    url = page.url.split("/lab")[0]
     page.goto(f"{url}/lab/tree/{name}?reset")
     page.wait_for_selector(f"{PANEL} .jp-CodeCell")
     wait_for(lambda: (name, "idle") in sessions(url, page).values())
@@ -103,6 +103,19 @@ def lab_problems(page, nbs, name):
     page.click(".lm-Menu-item[data-command='runmenu:run-all']")
     page.wait_for_function(f"{PROMPTS}.some(text => /[*0-9]/.test(text))")
     page.wait_for_function(f"!{PROMPTS}.some(text => text.includes('*'))", timeout=HOUR * 1000)
+    return url
+
+
+def end_sessions(url, page):
+    "Their kernels would keep their memory"
+    for session in sessions(url, page):
+        page.request.delete(f"{url}/api/sessions/{session}")
+
+
+def lab_problems(page, nbs, name):
+    "What goes wrong when the notebook called `name` is run in JupyterLab, from its menu, and saved"
+    stored, path = {path: read(path) for path in in_order(nbs)}, nbs / name
+    url = run_in_lab(page, name)
     before = path.stat().st_mtime_ns
     page.keyboard.press("ControlOrMeta+S")
     wait_for(lambda: path.stat().st_mtime_ns > before and path.read_bytes().endswith(b"}\n"))
@@ -121,8 +134,7 @@ def lab_problems(page, nbs, name):
     for path, nb in stored.items():
         if [cell.source for cell in read(path).cells] != [cell.source for cell in nb.cells]:
             yield f"{path.name} was changed by the run of {name}"
-    for session in sessions(url, page):  # it would keep its memory
-        page.request.delete(f"{url}/api/sessions/{session}")
+    end_sessions(url, page)
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +176,43 @@ def jupyterlab(browser, tmp_path_factory):
 @pytest.mark.parametrize("name", [name if name in ("index", "06_feature_maps") else slow(name) for name in NAMES])
 def test_jupyterlab(jupyterlab, name):
     assert list(lab_problems(*jupyterlab, f"{name}.ipynb")) == []
+
+
+def test_figures_answer_in_jupyterlab(jupyterlab):
+    "By mouse, and by keys that JupyterLab takes for its own where it may"
+    page, nbs = jupyterlab
+    modules = ("convolution", "descent", "templates")
+    show = [f"interactive({module!r})" for module in modules]
+    path = write_notebook(nbs / "x_figures.ipynb", "from mnist_nb.playground import interactive", *show)
+    url = run_in_lab(page, path.name)
+    convolution, descent, templates = (page.locator(f"{PANEL} .jp-CodeCell").nth(i) for i in (1, 2, 3))
+
+    def answer(figure, text):
+        figure.locator("output", has_text=text).wait_for(timeout=10_000)
+
+    convolution.get_by_label("Padding").click()
+    answer(convolution, "Row 1, column 1: the nine products add up to 0.00. The map is 26 by 26.")
+    convolution.get_by_label("Place").press("ArrowUp")
+    answer(convolution, "Row 1, column 2:")
+    convolution.get_by_label("Weight in row 2, column 2").fill("9")
+    convolution.get_by_label("Place").fill(str(12 * 26 + 15))  # ink in the seven's stroke
+    answer(convolution, "Row 13, column 16:")
+    assert "add up to 0.00" not in convolution.locator("output").inner_text()
+    descent.get_by_role("button", name="Step", exact=True).press("Enter")
+    answer(descent, "After 1 step the loss is")
+    box = descent.locator("svg").first.bounding_box()
+    descent.locator("svg").first.click(position={"x": box["width"] * 0.55, "y": box["height"] * 0.5})
+    answer(descent, "After 0 steps the loss is 0.")
+    pad = templates.locator("canvas[tabindex]")
+    pad.focus()
+    for key, times in (("ArrowLeft", 8), (" ", 1), ("ArrowRight", 16), ("ArrowDown", 20), (" ", 1)):
+        for _ in range(times):
+            page.keyboard.press(key)
+    answer(templates, "Nearest is the mean 7")
+    pad.press("Delete")
+    answer(templates, "Nothing to compare yet")
+    end_sessions(url, page)
+    path.unlink()
 
 
 def test_what_fails_in_jupyterlab_is_found(jupyterlab):

@@ -1,6 +1,8 @@
 "What is done to notebooks and pages, and what the build sees; no renderer is needed, for a page of Quarto's is stored"
 
 import base64
+import io
+import re
 import shutil
 import sys
 from functools import partial
@@ -70,10 +72,16 @@ def test_each_name_has_its_place_beside_code_that_is_shown_or_folded(project):
     }.items(),
 )
 def test_what_a_cell_is_folded_into(project, source, summary):
-    quiet, loud = process(project, source, code(source, outputs=[shown("3", "text/plain")]))
+    quiet, _, loud = process(project, source, text("On."), code(source, outputs=[shown("3", "text/plain")]))
     fold = f'#| code-fold: true\n#| code-summary: "{summary}"\n' if summary else ""
     assert quiet.source.startswith(fold) and quiet.source.count("code-fold") == bool(fold)
     assert quiet.source.endswith(source.rpartition("#|")[2][-9:]) and "passed" not in loud.source
+
+
+def test_cells_of_imports_that_follow_each_other_are_one_fold(project):
+    first, last = process(project, "#| exports\nimport a", "#| export\nimport b\nfrom c import d", "d(a, b)")
+    assert first.source.startswith('#| code-fold: true\n#| code-summary: "Imports"\n') and last.source == "d(a, b)"
+    assert re.findall("^[^#].*", first.source, re.MULTILINE) == ["import a", "import b", "from c import d"]
 
 
 def test_maths_becomes_mathml_links_go_to_pages_and_code_stays(project):
@@ -94,14 +102,17 @@ def test_collapsed_callout_over_several_cells_becomes_details(project):
     assert closed.source.split() == ["</details>", *after.split()]
 
 
-@pytest.mark.parametrize("size, metadata", [("32", {}), ("54", {"image/png": {"width": 5, "height": 4}})])
-def test_picture_becomes_a_file_with_its_text_and_size(project, size, metadata):
-    output = shown(PNG, "image/png")
+@pytest.mark.parametrize(
+    "size, metadata, dpi", [("3020", {}, 100), ("1510", {}, 200), ("54", {"image/png": {"width": 5, "height": 4}}, 200)]
+)
+def test_picture_becomes_a_file_with_its_text_and_size(project, size, metadata, dpi):
+    Image.new("L", (30, 20)).save(file := io.BytesIO(), "PNG", dpi=(dpi, dpi))
+    output = shown(base64.b64encode(file.getvalue()).decode(), "image/png")
     output.metadata = metadata
     (cell,) = process(project, code('#| fig-alt: "A 7: drawn"\nf()', outputs=[output]))
     img = parsed(cell.outputs[0]["data"]["text/markdown"]).img
     assert (img["alt"], img["width"] + img["height"]) == ("A 7: drawn", size)
-    assert (project / "_proc" / img["src"]).read_bytes() == base64.b64decode(PNG)
+    assert (project / "_proc" / img["src"]).read_bytes() == file.getvalue()
 
 
 def test_tables_are_left_to_the_stylesheet_and_colours_are_readable():

@@ -7,6 +7,7 @@ export function element(name, attributes = {}, ...children) {
     if (typeof value === "function") made.addEventListener(key.slice(2), value);
     else if (value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
   }
+  if (made.tabIndex >= 0) made.dataset.lmSuppressShortcuts = "true"; // else arrows and Enter would be JupyterLab's
   made.append(...children);
   return made;
 }

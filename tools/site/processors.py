@@ -7,9 +7,9 @@ pyproject.toml skips those of nbdev's processors that would, and that would list
 import ast
 import base64
 import html
+import io
 import json
 import re
-import struct
 import zlib
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from latex2mathml.converter import convert
 from nbdev.config import get_config, nbpath2html
 from nbdev.doclinks import NbdevLookup, patch_name
 from nbdev.process import Processor
+from PIL import Image
 
 import mnist_nb
 from tools.site.card import draw_card
@@ -28,6 +29,7 @@ from tools.site.card import draw_card
 GITHUB, COLAB = "https://github.com/", "https://colab.research.google.com/github/"
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 INTERACTIVE = "application/vnd.mnist-nb.interactive+json"  # what `mnist_nb.playground.InteractiveFigure` leaves
+DPI = 100  # at which mnist_nb/course.mplstyle draws a figure; a picture that does not say has as many
 WIDE_TABLE = 15  # from this number of columns a table is set small, so that 28 pixels fit the page
 
 
@@ -99,6 +101,9 @@ def _defined(body: list[ast.stmt]) -> list[str]:
     return [name for _, name in found] + [f"{name}.{m.name}" for name, m in methods if isinstance(m, DEFINITIONS)]
 
 
+IMPORTS = '#| code-fold: true\n#| code-summary: "Imports"\n'
+
+
 class show_code(Processor):
     "Show the lesson's code once, with a place for each name; fold imports, checks, and what a chapter only needs."
 
@@ -112,7 +117,11 @@ class show_code(Processor):
                 names = _defined(body) if flags.keys() & {"export", "exports", "exporti"} else []
                 if names:
                     cells.append(self.places(module, names, "exports" in flags))
-                if summary := self.summary(body, flags, cell.outputs):
+                summary = self.summary(body, flags, cell.outputs)
+                if summary == "Imports" and cells and cells[-1].source.startswith(IMPORTS):  # one fold for two cells
+                    cells[-1].source += f"\n{cell.source}"
+                    continue
+                if summary:
                     cell.source = f'#| code-fold: true\n#| code-summary: "{summary}"\n{cell.source}'
             if "default_exp" not in flags:
                 cells.append(cell)
@@ -296,6 +305,8 @@ class show_outputs(Processor):
         self.pictures += 1
         path = f"figures/{self.name}-{self.pictures}.png"
         _staged(path).write_bytes(content)
-        width, height = (shown["width"], shown["height"]) if shown else struct.unpack(">II", content[16:24])
+        with Image.open(io.BytesIO(content)) as picture:
+            share = DPI / picture.info.get("dpi", (DPI,))[0]  # a figure of 200 dots an inch is for sharp screens
+            width, height = (shown["width"], shown["height"]) if shown else (n * share for n in picture.size)
         size = f'width="{round(width)}" height="{round(height)}"'
         return f'<figure class="plot"><img src="{path}" alt="{html.escape(alt)}" {size} loading="lazy"></figure>'
