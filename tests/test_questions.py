@@ -17,12 +17,15 @@ def length(answer):
     return len(answer["text"])
 
 
-def test_each_chapter_has_six_questions_and_one_of_them_has_its_place():
+def test_each_chapter_asks_six_questions_one_of_them_where_it_helps_most():
     assert list(CHAPTERS) == [path.stem for path in sorted(NBS.glob("[01]*.ipynb"))]
     for name, chapter in CHAPTERS.items():
-        cells = read(NBS / f"{name}.ipynb").cells
-        [place] = [q["after"] for q in chapter["questions"] if "after" in q]
-        assert len(chapter["questions"]) == 6 and place in [cell.id for cell in cells], name
+        cells, number = read(NBS / f"{name}.ipynb").cells, int(name[:2])
+        [(early, place)] = [(n, q["after"]) for n, q in enumerate(chapter["questions"], 1) if "after" in q]
+        [after] = [i for i, cell in enumerate(cells) if cell.id == place]
+        late = [n for n in range(1, 7) if n != early]
+        assert len(chapter["questions"]) == 6 and cells[after + 1].source == f"ask({number}, {early})", name
+        assert f"ask({number}, {late})" in [cell.source for cell in cells[after + 2 :]], name
     texts = [q["question"] for *_, q in ALL]
     assert len(set(texts)) == len(texts)
 
