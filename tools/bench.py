@@ -218,8 +218,8 @@ def growing(recipe, n, rng):
     return order.split([*sizes[:-1], recipe.seen - sum(sizes[:-1])])
 
 
-def elastic(x, rng, alpha=34.0, sigma=4):
-    "After the affine map, a smooth field of shifts with the strength of Simard, Steinkraus and Platt (2003)"
+def elastic(x, rng, alpha=17.0, sigma=4):
+    "After the affine map, a smooth field of shifts, half as strong as that of Simard, Steinkraus and Platt (2003)"
     x = random_affine(x, rng)
     n, _, h, w = x.shape
     bell = torch.exp(-(torch.arange(-3.0 * sigma, 3 * sigma + 1) ** 2) / (2 * sigma**2))
