@@ -7,13 +7,12 @@ Docs: https://mnist-nb.github.io/mnist_nb/your_digit.html.md"""
 # %% auto #0
 __all__ = ['simulate_photo', 'open_picture', 'as_grey', 'find_ink', 'find_shape', 'find_sheet', 'remove_lines', 'cut_out',
            'fit_box', 'centre_mass', 'fit_pen', 'Prepared', 'prepare_digit', 'plot_stages', 'Answer', 'predict_digit',
-           'draw_strokes', 'plot_answer', 'digit_widget']
+           'draw_strokes', 'plot_answer']
 
 # %% ../nbs/09_your_digit.ipynb #c004
 import argparse
 import csv
 import glob
-import html
 import io
 import json
 import os
@@ -848,99 +847,3 @@ def plot_answer(
     maps.spines[:].set_visible(False)
     plt.close(fig)
     return fig
-
-# %% ../nbs/09_your_digit.ipynb #c098
-class _DigitWidget:  # a picture is opened or drawn, and the network reads it
-    def __init__(self, side=280, width=20):  # pixels: of the canvas, of the pen
-        import ipywidgets as w
-        self.side, self.width, self.strokes, self.drawing = side, width, [], False
-        self.upload = w.FileUpload(accept='image/*', multiple=False,
-                                   description='Open a picture')
-        self.upload.observe(self.uploaded, 'value')
-        self.clear = w.Button(description='Clear')
-        self.clear.on_click(self.cleared)
-        self.said = w.HTML()
-        self.figure = w.Image(format='png', layout=w.Layout(max_width='100%'))
-        self.canvas = self._make_canvas()
-        canvas = self.canvas
-        if canvas is None:
-            canvas = w.HTML('To draw as well: <code>pip install ipycanvas</code>')
-        buttons = w.HBox([self.upload, self.clear])
-        self.box = w.VBox([buttons, canvas, self.said, self.figure])
-        self.cleared()
-
-    def _make_canvas(self):
-        try: from ipycanvas import Canvas
-        except ImportError: return None
-        if 'google.colab' in sys.modules:
-            sys.modules['google.colab'].output.enable_custom_widget_manager()
-        canvas = Canvas(width=self.side, height=self.side)
-        canvas.on_mouse_down(self.pen_down)
-        canvas.on_mouse_move(self.pen_move)
-        canvas.on_mouse_up(self.pen_up)
-        canvas.on_mouse_out(self.pen_up)
-        canvas.on_touch_start(lambda fingers: self.pen_down(*fingers[0]))
-        canvas.on_touch_move(lambda fingers: self.pen_move(*fingers[0]))
-        canvas.on_touch_end(self.pen_up)
-        canvas.line_width, canvas.line_cap = self.width, 'round'
-        return canvas
-
-    def _ipython_display_(self):  # shared by versions 7 and 8 of ipywidgets
-        from IPython.display import display
-        display(self.box)
-
-    def pen_down(self, x, y):
-        self.drawing = True
-        self.strokes.append([(x, y)])
-        self.canvas.fill_circle(x, y, self.width/2)
-
-    def pen_move(self, x, y):  # draws only while the pen is down
-        if not self.drawing: return
-        self.canvas.stroke_line(*self.strokes[-1][-1], x, y)
-        self.strokes[-1].append((x, y))
-
-    def pen_up(self, *_):  # reads what is drawn so far
-        if not self.drawing: return
-        self.drawing = False
-        self.show(draw_strokes(self.strokes, self.side, self.width))
-
-    def uploaded(self, change):  # versions 7 and 8 of ipywidgets pass it differently
-        new = change['new']
-        files = list(new.values() if isinstance(new, dict) else new)
-        if not files: return
-        self.show(bytes(files[-1]['content']))
-        # Forget the file: else opening the same one again would be no change.
-        if isinstance(self.upload.value, tuple): self.upload.value = ()
-        else:
-            self.upload.value.clear()
-            self.upload._counter = 0
-
-    def cleared(self, *_):
-        self.strokes, self.drawing = [], False
-        if self.canvas is not None: self.canvas.clear()
-        self.said.value = 'Open a picture of one digit, or draw one.'
-        self.figure.layout.display = 'none'
-
-    def show(self, source):  # an answer, or what is wrong with the picture
-        try: answer = predict_digit(source)
-        except (OSError, ValueError) as e:
-            self.said.value = f'<b>{html.escape(str(e))}</b>'
-            self.figure.layout.display = 'none'
-            return
-        found = 'No digit.'
-        if answer.digit is not None:
-            found = f'This is a {answer.digit} ({answer.probability:.1%}).'
-        warned = [f'Warning: {html.escape(w)}' + '.'*(w[-1] not in '.?')
-                  for w in answer.warnings]
-        self.said.value = ' '.join([f'<b>{found}</b>', *warned])
-        file = io.BytesIO()
-        plot_answer(answer).savefig(file, dpi=100)
-        self.figure.value, self.figure.layout.display = file.getvalue(), None
-
-def digit_widget():  # to be shown by JupyterLab, Notebook or Colab
-    """Open or draw a digit and see what the network makes of it. `ImportError` where
-    `ipywidgets` is missing."""
-    try: return _DigitWidget()
-    except ImportError as e:
-        raise ImportError('the widget needs ipywidgets, and ipycanvas to draw: '
-                          'pip install ipywidgets ipycanvas') from e

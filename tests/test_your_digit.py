@@ -1,4 +1,4 @@
-"What a notebook cell cannot test of chapter 9: every source and orientation, the command as a process, the widget."
+"What a notebook cell cannot test of chapter 9: every source and orientation, the command as a process."
 
 import io
 import json
@@ -6,8 +6,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import types
-from datetime import datetime, timezone
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -20,7 +18,7 @@ from PIL import Image, ImageDraw, ImageOps
 import mnist_nb
 from mnist_nb import your_digit
 from mnist_nb.__main__ import main
-from mnist_nb.your_digit import digit_widget, draw_strokes, open_picture, predict_digit, prepare_digit
+from mnist_nb.your_digit import draw_strokes, open_picture, predict_digit, prepare_digit
 
 STROKES = [[(110, 60), (80, 160), (200, 160)], [(170, 90), (165, 230)]]
 FOUR = draw_strokes(STROKES)
@@ -193,105 +191,6 @@ def test_version_and_help_do_not_wait_for_torch():
 
 def test_command_is_declared():
     assert [c.load() for c in entry_points(group="console_scripts", name="mnist-nb")] == [main]
-
-
-@pytest.fixture
-def widget():
-    pytest.importorskip("ipywidgets")
-    pytest.importorskip("ipycanvas")
-    return digit_widget()
-
-
-def send(canvas, event, *point):
-    "What the browser sends when the mouse or a finger does something over the canvas"
-    x, y = point or (0, 0)
-    touches = [{"x": x, "y": y}] if point else []
-    canvas._handle_frontend_event(canvas, {"event": event, "x": x, "y": y, "touches": touches}, [])
-
-
-def test_widget_reads_a_drawing(widget):
-    send(widget.canvas, "mouse_move", 5, 5)  # the pen is not down yet
-    for first, *rest in STROKES:
-        send(widget.canvas, "mouse_down", *first)
-        for point in rest:
-            send(widget.canvas, "mouse_move", *point)
-        send(widget.canvas, "mouse_up", *rest[-1])
-    assert widget.strokes == STROKES and "This is a 4" in widget.said.value
-    shown = Image.open(io.BytesIO(widget.figure.value))
-    assert shown.size[0] > 500 and widget.figure.layout.display is None
-    widget.clear.click()
-    assert widget.strokes == [] and widget.figure.layout.display == "none" and "draw one" in widget.said.value
-
-
-LEAVES = [("mouse_down", 140, 60), ("mouse_move", 140, 200), ("mouse_out", 140, 281), ("mouse_move", 10, 10)]
-TOUCHES = [("touch_start", 140, 60), ("touch_move", 140, 200), ("touch_end",)]
-
-
-@pytest.mark.parametrize("events", [LEAVES, TOUCHES], ids=["that leaves the canvas", "of a finger"])
-def test_widget_ends_a_stroke(widget, events):
-    for event in events:
-        send(widget.canvas, *event)
-    assert widget.strokes == [[(140, 60), (140, 200)]] and "This is a 1" in widget.said.value
-
-
-def uploaded(content):
-    "A file as the browser hands it to ipywidgets 8"
-    now = datetime.now(timezone.utc)
-    return dict(name="x.png", type="image/png", size=len(content), content=memoryview(content), last_modified=now)
-
-
-def test_widget_reads_uploads_of_ipywidgets_8_and_7(widget):
-    content = saved(FOUR, "png")
-    widget.uploaded({"new": {"four.png": {"metadata": {}, "content": content}}})
-    assert "This is a 4" in widget.said.value
-    if isinstance(widget.upload.value, tuple):
-        for _ in range(2):  # the same file again is a new answer
-            widget.clear.click()
-            widget.upload.set_trait("value", (uploaded(content),))  # as the browser does
-            assert "This is a 4" in widget.said.value
-
-
-def test_widget_says_what_is_wrong_with_an_upload(widget):
-    widget.uploaded({"new": (uploaded(b"<script>"),)})
-    assert "Pillow cannot open" in widget.said.value and "<script>" not in widget.said.value
-    widget.uploaded({"new": (uploaded(saved(Image.new("L", (9, 9)), "png")),)})
-    assert "No digit" in widget.said.value and "is blank." in widget.said.value
-    widget.show(FOUR.crop((0, 0, 280, 160)))
-    assert widget.said.value.endswith("is the digit cut off?")
-    widget.uploaded({"new": ()})
-
-
-def test_widget_without_a_canvas_and_without_ipywidgets(monkeypatch):
-    pytest.importorskip("ipywidgets")
-    monkeypatch.setitem(sys.modules, "ipycanvas", None)
-    plain = digit_widget()
-    assert plain.canvas is None and "pip install ipycanvas" in plain.box.children[1].value
-    plain.show(FOUR)
-    plain.clear.click()
-    monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    with pytest.raises(ImportError, match="pip install ipywidgets ipycanvas"):
-        digit_widget()
-
-
-def test_widget_asks_colab_for_custom_widgets(monkeypatch):
-    pytest.importorskip("ipycanvas")
-    asked = []
-    output = types.SimpleNamespace(enable_custom_widget_manager=lambda: asked.append(1))
-    monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(output=output))
-    assert digit_widget().canvas is not None and asked == [1]
-
-
-def test_widget_shows_itself(widget, request):
-    "In a notebook, by IPython's own display, with any version of ipywidgets"
-    from IPython.core.interactiveshell import InteractiveShell
-    from IPython.display import display
-    from IPython.utils.capture import capture_output
-
-    request.addfinalizer(InteractiveShell.clear_instance)
-    InteractiveShell.instance()
-    with capture_output() as shown:
-        display(widget)
-    assert "application/vnd.jupyter.widget-view+json" in shown.outputs[0].data
 
 
 def test_read_prints_the_lines_of_a_page(tmp_path):
