@@ -81,7 +81,7 @@ def test_a_wrong_solution_is_found_and_a_flagged_cell_is_left_out(tmp_path):
 
 def test_the_notebooks_are_in_order_and_every_chapter_has_solutions():
     chapters = [name for name in NAMES if name < "90"]  # the appendices come after them
-    assert len(chapters) == 10 and NAMES == [*sorted(NAMES[:-1]), "index"]
+    assert len(chapters) == 11 and NAMES == [*sorted(NAMES[:-1]), "index"]
     assert all(solutions(read(NBS / f"{name}.ipynb")) for name in chapters)
 
 

@@ -95,11 +95,19 @@ def results(ax):
     ax.set(xscale="log", xlim=(0.2, 60), ylim=(-23, 1))
 
 
+def scaling(ax):
+    for step, core in np.ndindex(6, 2):  # half of each step on either core, and then they agree
+        ax.add_patch(Rectangle((0.7 * step, core), 0.47, 0.8, color=OTHERS))
+        ax.add_patch(Rectangle((0.7 * step + 0.5, core), 0.17, 0.8, color=OURS))
+    ax.set(xlim=(-0.2, 4.3), ylim=(-0.4, 2.2))
+
+
 DRAW = {
     "01_exploration": exploration,
     "02_baseline": lambda ax: ax.imshow(mosaic(mean_images(IMAGES, LABELS, (3, 7)), 2)),
     **{"03_learning": learning, "04_cnn": cnn, "05_evaluation": evaluation, "06_feature_maps": feature_maps},
     **{"07_speed": speed, "08_breaking_it": breaking_it, "09_your_digit": your_digit, "10_results": results},
+    "11_scaling": scaling,
 }
 
 if __name__ == "__main__":
