@@ -632,22 +632,24 @@ def _(answer):
 @_task('4.5', 'experiment', 'Shuffled pixels')
 def _(answer):
     "two accuracies from 0 to 1: as the images are, and shuffled"
+    from mnist_nb.results import prediction_interval
     plain, shuffled = _array(answer, 2)
     if max(plain, shuffled) > 1: return False, 'That is per cent, or a count.'
     if plain < shuffled: return False, 'First the images as they are, then shuffled.'
     if shuffled < .25:
         return False, ('Hardly better than a guess: the held-out images must be '
                        'shuffled, too, and each in the same way.')
-    # Five seeds, each with a shuffle of its own, measured once
-    (low, high), (least, most) = (.93, .97), (.78, .88)
+    # Three runs, each with a seed and a shuffle of its own, which took minutes
+    runs = [.9545, .9455, .9237], [.8455, .8274, .8214]
+    (low, high), (least, most) = map(prediction_interval, runs)
     if not low < plain < high:
-        return False, (f'As they are, five runs gave {low:.1%} to {high:.1%}. Did it '
-                       'train for one epoch on 10,000 images?')
-    if shuffled > low:
+        return False, (f'As they are, we expect {low:.1%} to {high:.1%}. Did it train '
+                       'for one epoch on 10,000 images?')
+    if shuffled > min(runs[0]):
         return False, 'It lost nothing: were its images shuffled at all?'
     if not least < shuffled < most:
-        return False, f'Shuffled, five runs gave {least:.1%} to {most:.1%}.'
-    return True, ('With neighbours torn apart it makes about three times as many '
+        return False, f'Shuffled, we expect {least:.1%} to {most:.1%}.'
+    return True, ('With neighbours torn apart it makes two to four times as many '
                   'mistakes. A fully connected network would make no more than before.')
 
 # %% ../nbs/98_tasks.ipynb #t05
