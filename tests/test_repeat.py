@@ -5,15 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 import mnist_nb
+from conftest import slow
 from mnist_nb import results
 from mnist_nb.results import load_or_run, load_or_run_many, on_cluster, repeat
 
-CHEAP = ("template_mse", "template_l1", "least_squares")
+TEMPLATES = ("template_mse", "template_l1")
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -46,8 +46,12 @@ def always_dies(i):
 @pytest.fixture(scope="module")
 def cluster():
     distributed = pytest.importorskip("distributed", reason="dask is missing: pip install 'mnist_nb[cluster]'")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        yield cluster.scheduler_address
+    import dask
+
+    # A busy machine may take longer than the usual 15 s to start a worker anew.
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "5 minutes"}):
+        with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+            yield cluster.scheduler_address
 
 
 def test_two_processes_store_what_one_does(tmp_path, monkeypatch, capsys):
@@ -87,16 +91,17 @@ def test_a_killed_program_leaves_what_was_stored(tmp_path):
     assert [run["seed"] for run in again] == list(range(more))
 
 
-def test_a_cluster_repeats_what_is_stored(cluster, tmp_path):
-    with on_cluster(cluster, seconds=60):
-        anew = load_or_run_many(CHEAP, folder=tmp_path)
+@pytest.mark.parametrize("names", [TEMPLATES, slow(("knn_1", "knn_3"))])
+def test_a_cluster_repeats_what_is_stored(names, cluster, tmp_path):
+    with on_cluster(cluster, seconds=100):
+        anew = load_or_run_many(names, folder=tmp_path)
     for name, [run] in anew.items():
         assert run["answers"] == load_or_run(name)[0]["answers"]
-    assert len(stored(tmp_path)) == len(CHEAP)
+    assert len(stored(tmp_path)) == len(names)
 
 
 def test_a_killed_worker_of_a_cluster_costs_no_job(cluster, tmp_path):
-    with on_cluster(cluster, seconds=60):
+    with on_cluster(cluster, seconds=100):
         done = list(repeat(dies_once(tmp_path / "mark"), [(i,) for i in range(4)]))
     assert sorted(done) == [((i,), 10 * i) for i in range(4)]
 
@@ -105,7 +110,7 @@ def test_a_worker_with_another_version_is_refused_before_it_trains(cluster, tmp_
     monkeypatch.setattr(mnist_nb, "__version__", "0.0.1")
     mark = tmp_path / "mark"
     with (
-        on_cluster(cluster, seconds=60),
+        on_cluster(cluster, seconds=100),
         pytest.raises(RuntimeError, match=r"expected workers with mnist_nb 0\.0\.1 and torch"),
     ):
         list(repeat(dies_once(mark), [(1,), (2,)]))
@@ -113,7 +118,6 @@ def test_a_worker_with_another_version_is_refused_before_it_trains(cluster, tmp_
 
 
 def test_a_cluster_that_is_not_there_is_named(cluster):
-    start = time.perf_counter()
     with pytest.raises(ConnectionError, match="expected a scheduler at tcp://127.0.0.1:9, none answered in 1 s"):
         with on_cluster("tcp://127.0.0.1:9", seconds=1):
             pass
@@ -123,7 +127,6 @@ def test_a_cluster_that_is_not_there_is_named(cluster):
     with pytest.raises(ConnectionError, match="expected 3 workers at .*, got 2: start some with `dask worker"):
         with on_cluster(cluster, workers=3, seconds=1):
             pass
-    assert time.perf_counter() - start < 10
 
 
 def test_the_library_leaves_dask_alone():
