@@ -180,18 +180,20 @@ def launch(
                          f'it anew; got {function.__name__}, defined in a notebook')
     for name in ('torch.distributed.elastic', 'torch.multiprocessing.spawn'):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is said below
-    with tempfile.TemporaryDirectory() as logs:
-        config = LaunchConfig(
-            min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id='mnist_nb',
-            rdzv_backend='c10d', rdzv_endpoint='localhost:0', local_addr='localhost',
-            max_restarts=restarts, start_method='spawn',
-            logs_specs=DefaultLogsSpecs(log_dir=logs, redirects=Std.ALL))
-        try: results = elastic_launch(config, _call)(function, args, kwargs)
-        except ChildFailedError as e:
-            rank, failure = e.get_first_failure()
-            raise RuntimeError(f'process {rank} of {processes} failed: '
-                               f'{_first_line(failure.message)}') from None
-    return results[0]
+    for left in range(restarts, -1, -1):
+        with tempfile.TemporaryDirectory() as logs:
+            config = LaunchConfig(
+                min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id='mnist_nb',
+                rdzv_backend='c10d', rdzv_endpoint='localhost:0',
+                local_addr='localhost', max_restarts=0, start_method='spawn',
+                logs_specs=DefaultLogsSpecs(log_dir=logs, redirects=Std.ALL))
+            try: return elastic_launch(config, _call)(function, args, kwargs)[0]
+            except ChildFailedError as e:
+                # A new launcher: one that restarts keeps addresses from before
+                if left: continue
+                rank, failure = e.get_first_failure()
+                raise RuntimeError(f'process {rank} of {processes} failed: '
+                                   f'{_first_line(failure.message)}') from None
 
 def _call(function, args, kwargs): return function(*args, **kwargs)
 
