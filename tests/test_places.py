@@ -200,8 +200,9 @@ def test_figures_answer_in_jupyterlab(jupyterlab):
     assert "add up to 0.00" not in convolution.locator("output").inner_text()
     descent.get_by_role("button", name="Step", exact=True).press("Enter")
     answer(descent, "After 1 step the loss is")
-    box = descent.locator("svg").first.bounding_box()
-    descent.locator("svg").first.click(position={"x": box["width"] * 0.55, "y": box["height"] * 0.5})
+    chart = descent.locator("svg.mf-chart").first
+    box = chart.bounding_box()
+    chart.click(position={"x": box["width"] * 0.55, "y": box["height"] * 0.5})
     answer(descent, "After 0 steps the loss is 0.")
     pad = templates.locator("canvas[tabindex]")
     pad.focus()
