@@ -1,12 +1,14 @@
 "The interactive figures in Chromium: their arithmetic is that of Python, and they answer to mouse, touch and keyboard."
 
 import base64
+import io
 import re
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import ndimage as ndi
 
 from conftest import slow
@@ -16,8 +18,10 @@ from mnist_nb.cnn import load_cnn, predict_probs
 from mnist_nb.data import load_mnist
 from mnist_nb.evaluation import confusion_table
 from mnist_nb.learning import linear_from_templates, sgd_step
-from mnist_nb.playground import _answers, _learned, _to_learn, interactive
+from mnist_nb.photos import CONDITIONS, draw_digit, photo_set
+from mnist_nb.playground import _answers, _example_photos, _learned, _to_learn, interactive
 from mnist_nb.speed import one_cycle
+from mnist_nb.your_digit import find_ink, predict_digit
 from test_pages import PHONE, address, opened, site  # noqa: F401  fixtures
 
 FORWARD = """async ([home, url, images]) => {
@@ -64,33 +68,44 @@ def test_the_network_computes_what_python_computes(playground, address, n):  # n
     assert abs(probs - expected).max() < 0.001
 
 
-@pytest.mark.parametrize("how", ["mouse", "touch", "keyboard"])
+HOW = pytest.mark.parametrize("how", ["mouse", "touch", "keyboard"])
+
+
+def options_for(how):
+    return {"viewport": PHONE, "has_touch": True} if how == "touch" else {}
+
+
+def draw_seven(page, found, how):
+    "Draw a 7 in the figure `found`, with a mouse, a finger or the keyboard"
+    pad = found.locator("canvas.mf-pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in SEVEN]
+    if how == "mouse":
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place, steps=5)
+        page.mouse.up()
+    elif how == "touch":
+        send = page.context.new_cdp_session(page).send
+        for i, (x, y) in enumerate(places):
+            kind = "touchMove" if i else "touchStart"
+            send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    else:
+        pad.focus()
+        for key, times in (("ArrowLeft", 8), (" ", 1), ("ArrowRight", 16), ("ArrowDown", 20), (" ", 1)):
+            for _ in range(times):
+                page.keyboard.press(key)
+
+
+@HOW
 def test_draw(playground, how):
-    options = {"viewport": PHONE, "has_touch": True} if how == "touch" else {}
-    with playground(**options) as (page, _):
+    with playground(**options_for(how)) as (page, _):
         found = figure(page, "draw")
         answer(found, "Nothing to read yet")  # an empty sheet gets no answer
-        pad = found.locator("canvas[tabindex]")
-        pad.scroll_into_view_if_needed()
-        box = pad.bounding_box()
-        places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in SEVEN]
-        if how == "mouse":
-            page.mouse.move(*places[0])
-            page.mouse.down()
-            for place in places[1:]:
-                page.mouse.move(*place, steps=5)
-            page.mouse.up()
-        elif how == "touch":
-            send = page.context.new_cdp_session(page).send
-            for i, (x, y) in enumerate(places):
-                kind = "touchMove" if i else "touchStart"
-                send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-            send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        else:
-            pad.focus()
-            for key, times in (("ArrowLeft", 8), (" ", 1), ("ArrowRight", 16), ("ArrowDown", 20), (" ", 1)):
-                for _ in range(times):
-                    page.keyboard.press(key)
+        draw_seven(page, found, how)
         answer(found, "reads a 7")
         found.get_by_role("button", name="Clear").press("Enter")
         answer(found, "Nothing to read yet")
@@ -329,14 +344,13 @@ def test_pictures_are_spoilt_as_in_chapter_8(playground, address):  # noqa: F811
     assert (step != attacked)[abs(exact) > 1e-6 * abs(exact).max((1, 2), keepdims=True)].mean() < 0.001
 
 
-@pytest.mark.parametrize("how", ["mouse", "touch", "keyboard"])
+@HOW
 def test_breaking(playground, how):
-    options = {"viewport": PHONE, "has_touch": True} if how == "touch" else {}
     images, labels = load_mnist("test")
     moved = breaking_it.shift(images[labels == 7][:1], 5, "right")
     nearest = ((moved / 255 - mean_images(*load_mnist())) ** 2).mean((1, 2)).argmin()
     probs = predict_probs(load_cnn(), moved)[0]
-    with playground(**options) as (page, _):
+    with playground(**options_for(how)) as (page, _):
         found = figure(page, "breaking")
         answer(found, "It is a 7. Nearest is the mean 7. The network reads a 7")
         picture, slider = found.locator("canvas[tabindex]"), found.get_by_label("To the right", exact=True)
@@ -404,18 +418,164 @@ def test_speed(playground, address):  # noqa: F811
         )
 
 
-# What a reader does to each figure: press a button, or move its first slider.
+PREPARED = """async ([home, url, least, picture]) => {
+    const from = name => import(`${home}interactive/${name}.js`);
+    const { openPicture } = await from('picture'), { prepareDigit } = await from('prepare_photo');
+    const { predictDigit } = await from('photo'), { parseWeights } = await from('network');
+    const weights = parseWeights(await (await fetch(home + url)).arrayBuffer());
+    const bytes = Uint8Array.from(atob(picture), c => c.charCodeAt(0)), start = performance.now();
+    const made = prepareDigit(await openPicture(new Blob([bytes]))), took = performance.now() - start;
+    const grey = ({ values, width, height }, top) => {
+        let text = '';
+        for (const v of values) text += String.fromCharCode(Math.round(top * v));
+        return [btoa(text), height, width] };
+    const stages = { sheet: grey(made.sheet, 1), 'uneven ink': grey(made.uneven, 255), ink: grey(made.ink, 255) };
+    stages.digit = grey({ ...made.ink, values: made.ink.values.map((v, i) => v * made.mask.values[i]) }, 255);
+    stages.image = grey({ values: made.image, width: 28, height: 28 }, 1);
+    if (made.crop) Object.assign(stages, { crop: grey(made.crop, 255), fitted: grey(made.fitted, 255) });
+    const { digit, probs, warnings } = predictDigit(weights, least, made);
+    return { stages, took, digit, probs: probs && Array.from(probs), warnings } }"""
+
+
+def saved(picture, kind="png", **options):
+    file = io.BytesIO()
+    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def some_pictures(n):
+    "Files: made-up photos, `n` of each kind, and drawings, some of them on transparent paper, large or small"
+    for condition in CONDITIONS:
+        yield from ((condition, saved(photo)) for photo in photo_set(n, condition, seed=7)[0])
+    rng = np.random.default_rng(0)
+    for digit in range(10):
+        drawing = Image.fromarray(255 - draw_digit(digit, rng=rng))
+        yield "drawing", saved(drawing)
+        if digit < 2:
+            clear = Image.new("RGBA", drawing.size)
+            clear.putalpha(Image.fromarray(255 - np.asarray(drawing)))
+            yield "drawing on nothing", saved(clear)
+            yield "large drawing", saved(drawing.resize((1100, 1500)))
+            yield "small drawing", saved(drawing.resize((30, 45)))
+    yield "blank", saved(np.full((60, 90), 200, np.uint8))
+    yield "noise", saved(rng.integers(0, 256, (150, 130), np.uint8))
+
+
+@pytest.mark.parametrize("n", [1, slow(20)])
+def test_a_photo_is_prepared_as_in_python(playground, address, n, record_property):  # noqa: F811
+    "Each stage within one grey level, though bytes come back, and the same answer in the same words"
+    took = []
+    with playground() as (page, _):
+        least = interactive("photo").data["refuse_below"]
+        url = page.locator("figure[data-module=photo]").get_attribute("data-weights")
+        for kind, file in some_pictures(n):
+            asked = [address, url, least, base64.b64encode(file).decode()]
+            made, expected = page.evaluate(PREPARED, asked), predict_digit(file)
+            p = expected.prepared
+            stages = {"sheet": p.sheet, "uneven ink": 255 * find_ink(p.sheet), "ink": 255 * p.ink}
+            stages |= {"digit": 255 * p.ink * p.mask, "image": p.image}
+            if p.mask.any():
+                stages |= {"crop": 255 * p.crop, "fitted": 255 * p.fitted}
+                assert abs(np.array(made["probs"]) - expected.probs).max() < 0.001, kind
+            assert made["stages"].keys() == stages.keys(), kind
+            for name, values in stages.items():
+                text, height, width = made["stages"][name]
+                there = np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width)
+                assert there.shape == values.shape, (kind, name)
+                assert abs(there - values.astype(float)).max() <= 1, (kind, name)
+            assert made["digit"] == expected.digit, kind
+            assert made["warnings"] == list(expected.warnings), kind
+            took.append(made["took"])
+    record_property("milliseconds, median and longest", [float(np.median(took)), max(took)])
+
+
+GIVEN = """async ([how, type, content]) => {
+    const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0)), given = new DataTransfer();
+    given.items.add(new File([bytes], 'a file', { type }));
+    const told = { bubbles: true, cancelable: true, dataTransfer: given, clipboardData: given };
+    const event = how === 'drop' ? new DragEvent('drop', told) : new ClipboardEvent('paste', told);
+    document.querySelector('figure[data-module=photo] canvas').dispatchEvent(event) }"""
+
+
+@HOW
+def test_photo(playground, how):
+    with playground(**options_for(how)) as (page, _):
+        found = figure(page, "photo")
+        answer(found, "Nothing to read yet")
+        found.get_by_text("Nothing leaves this page").wait_for()
+        draw_seven(page, found, how)
+        answer(found, "This is a 7")
+        assert found.locator(".mf-stages canvas").count() == 8
+        found.get_by_role("button", name="Clear").press("Enter")
+        answer(found, "Nothing to read yet")
+        assert found.locator(".mf-stages canvas").count() == 0
+        shown = found.get_by_role("button", name="Show an example photo")
+        for name, photo in _example_photos().items():
+            shown.tap() if how == "touch" else shown.press("Enter")
+            expected = predict_digit(photo)
+            found.locator(".mf-stages div", has_text=name).wait_for()
+            answer(found, "No digit." if expected.refused else f"This is a {expected.digit} (")
+            for warning in expected.warnings:
+                answer(found, f"Warning: {warning.partition(':')[0]}")
+
+
+def test_photo_takes_what_is_given(playground):
+    five, blank = next(iter(_example_photos().values())), saved(np.full((90, 90), 200, np.uint8))
+    given = [
+        ("Choose", "image/jpeg", five, "This is a 5"),
+        ("paste", "image/png", blank, "No digit. Warning: the picture is blank."),
+    ]
+    given += [("drop", "image/jpeg", five, "This is a 5")]
+    given += [
+        ("Choose", "text/plain", b"Dear network,", "Expected a picture, got something that this browser cannot open")
+    ]
+    given += [("drop", "image/jpeg", five[:2000] + b"x", "")]  # cut short: some browsers show what is there
+    given += [
+        (
+            "paste",
+            "image/png",
+            saved(Image.new("1", (10_000, 7000))),
+            "Expected at most 40,000,000 pixels, got 10,000×7,000",
+        )
+    ]
+    with playground() as (page, _):
+        found = figure(page, "photo")
+        for how, kind, content, expected in given:
+            if how == "Choose":
+                file = {"name": "a file", "mimeType": kind, "buffer": content}
+                found.get_by_label("Choose a photo").set_input_files(file)
+            else:
+                page.evaluate(GIVEN, [how, kind, base64.b64encode(content).decode()])
+            found.locator("output", has_text=re.compile("^(?!Nothing|Reading)")).wait_for()
+            answer(found, expected)
+            found.get_by_role("button", name="Clear").click()
+            answer(found, "Nothing to read yet")
+
+
+def test_a_photo_of_40_megapixels_is_read(playground):
+    photo = Image.open(io.BytesIO(next(iter(_example_photos().values())))).resize((6320, 6320))
+    with playground() as (page, _):
+        found = figure(page, "photo")
+        file = {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": saved(photo, "jpeg")}
+        found.get_by_label("Choose a photo").set_input_files(file)
+        answer(found, re.compile("Reading the picture: [0-9]+%"))  # it shows that it works
+        answer(found, "This is a 5")
+
+
+# What a reader does to each figure: press a button, or move its first slider, or draw with the keyboard.
 ACTS = dict.fromkeys(("draw", "templates", "layers"), "Show a test digit")
 ACTS |= dict.fromkeys(("descent", "linear"), "Step")
-ACTS |= dict.fromkeys(("pixels", "convolution", "evaluation", "speed", "breaking"))
+ACTS |= dict.fromkeys(("pixels", "convolution", "evaluation", "speed", "breaking", "photo"))
 REACTION = """async ([module, text]) => {
     const found = document.querySelector(`figure[data-module=${module}]`);
-    const slider = found.querySelector('input[type=range]');
+    const slider = found.querySelector('input[type=range]'), pad = found.querySelector('canvas.mf-pad');
     const pressed = [...found.querySelectorAll('button')].find(b => b.textContent === text), times = [];
     for (let i = 1; i < 8; i++) {
         await new Promise(done => setTimeout(done, 200));
         const start = performance.now();
         if (pressed) pressed.click();
+        else if (!slider) pad.dispatchEvent(new KeyboardEvent('keydown', { key: i > 1 ? 'ArrowDown' : ' ' }));
         else { slider.value = Number(slider.min) + i * slider.step; slider.dispatchEvent(new Event('input')) }
         await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
         times.push(performance.now() - start);

@@ -186,30 +186,46 @@ export function gaussian({ values, width, height }, sigma = 1, edge = "reflect")
   return { values: along(along(values, height, width, width, 1), width, 1, height, width), width, height };
 }
 
-// Numbers for the pieces of a mask, from 1, in the order of their first pixels; 0 is what is not in it.
-export function label({ values, width, height }, corners = false, pieces = Infinity) { // whether pixels may touch by their corners; how many pieces
-  const wide = width + 2, edged = padded({ values, width, height }, 1).values, all = new Int32Array(edged.length), waiting = new Int32Array(edged.length);
-  const steps = [-1, 1, -wide, wide, ...(corners ? [-wide - 1, -wide + 1, wide - 1, wide + 1] : [])];
-  let number = 0;
-  for (let first = 0; first < all.length && number < pieces; first++) {
-    if (!edged[first] || all[first]) continue;
-    all[first] = ++number;
-    waiting[0] = first;
-    for (let left = 1; left;) {
-      const from = waiting[--left];
-      for (let k = 0; k < steps.length; k++) {
-        const i = from + steps[k];
-        if (!edged[i] || all[i]) continue;
-        all[i] = number;
-        waiting[left++] = i;
-      }
+// Fills the piece of a mask that has the place `first`, with `number`; its outermost pixels must be 0. Returns how many.
+function fill(mask, labels, first, number, steps, waiting) {
+  let size = 1;
+  labels[waiting[0] = first] = number;
+  for (let left = 1; left;) {
+    const from = waiting[--left];
+    for (let k = 0; k < steps.length; k++) {
+      const i = from + steps[k];
+      if (!mask[i] || labels[i]) continue;
+      labels[i] = number;
+      waiting[left++] = i;
+      size++;
     }
   }
-  return { labels: cropped({ values: all, width: wide }, 1, 1, width, height).values, number };
+  return size;
 }
 
-export function counted(labels, number, mask) { // how many pixels of a mask have each label
-  const counts = new Float64Array(number + 1);
+// Numbers for the pieces of a mask, from 1, in the order of their first pixels; 0 is what is not in it. And their sizes.
+export function label({ values, width, height }, corners = false) { // whether pixels may touch by their corners
+  const wide = width + 2, edged = padded({ values, width, height }, 1).values, all = new Int32Array(edged.length), waiting = new Int32Array(edged.length);
+  const steps = [-1, 1, -wide, wide, ...(corners ? [-wide - 1, -wide + 1, wide - 1, wide + 1] : [])], sizes = [0];
+  for (let first = 0; first < all.length; first++) {
+    if (edged[first] && !all[first]) sizes.push(fill(edged, all, first, sizes.length, steps, waiting));
+  }
+  return { labels: cropped({ values: all, width: wide }, 1, 1, width, height).values, sizes };
+}
+
+// The largest piece of a mask, its holes filled.
+export function largestPiece(mask) {
+  const { labels, sizes } = label(mask), most = largest(sizes), { width, height } = mask, wide = width + 4;
+  const rest = padded(like(mask, new Uint8Array(labels.length)), 1, 1, 1), edged = padded(rest, 1), outside = new Uint8Array(edged.values.length);
+  for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) edged.values[(y + 2) * wide + x + 2] = labels[i] === most ? 0 : 1;
+  fill(edged.values, outside, wide + 1, 1, [-1, 1, -wide, wide], new Int32Array(outside.length));
+  const made = cropped({ values: outside, width: wide }, 2, 2, width, height);
+  for (let i = 0; i < made.values.length; i++) made.values[i] ^= 1;
+  return made;
+}
+
+export function counted({ labels, sizes }, mask) { // how many pixels of a mask have each label
+  const counts = new Float64Array(sizes.length);
   for (let i = 0; i < labels.length; i++) if (mask[i]) counts[labels[i]]++;
   return counts;
 }
@@ -321,7 +337,7 @@ export function otsu(values) { // in the precision in which it is computed there
 
 // Pieces above the threshold `low` that have a pixel above `high`.
 export function hysteresis(picture, low, high) {
-  const mask = maskOf(picture, (v) => v > Math.min(low, high)), { labels, number } = label(mask), sure = new Uint8Array(number + 1);
+  const mask = maskOf(picture, (v) => v > Math.min(low, high)), { labels, sizes } = label(mask), sure = new Uint8Array(sizes.length);
   for (let i = 0; i < labels.length; i++) if (picture.values[i] > high) sure[labels[i]] = 1;
   sure[0] = 0;
   return maskOf(mask, (_, i) => sure[labels[i]]);

@@ -30,7 +30,7 @@ export default {
   render({ model, el }) {
     const weights = parseWeights(model.get("weights")), least = model.get("refuse_below"), examples = model.get("examples");
     const { line, say } = announcer(), bars = new Bars(), stages = element("div", { class: "mf-stages" });
-    let next = 0, latest = 0; // which example comes next, and which picture was given last
+    let next = 0, latest = 0, waiting; // which example comes next, which picture was given last
 
     function outlined(context, outline, { width, height }) {
       if (!outline) return;
@@ -109,7 +109,10 @@ export default {
       read(files[0]);
     }
 
-    const pad = new Pad({ onchange: draw });
+    const pad = new Pad({ onchange: () => { // the pen's line first, then what is read
+      clearTimeout(waiting);
+      waiting = setTimeout(draw);
+    } });
     const file = element("input", { type: "file", accept: "image/*", "aria-label": "Choose a photo of one digit", onchange: () => {
       if (file.files.length) read(file.files[0]);
       file.value = ""; // the same one again is a new choice

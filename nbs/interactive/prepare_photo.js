@@ -1,6 +1,6 @@
 // From a photo to what MNIST is: `prepare_digit` of Chapter 9, step by step, with the same numbers.
 
-import { BICUBIC, chosen, count, counted, cropped, darkest, dilated, distances, filled, gaussian, hysteresis, label, largest, like, maskOf, median, nearest, opened, otsu, padded, percentile, perspective, placeIn, polygon, resize, round, sum, transposed, where, widened, windowed } from "./filters.js";
+import { BICUBIC, chosen, count, counted, cropped, darkest, dilated, distances, filled, gaussian, hysteresis, label, largest, largestPiece, like, maskOf, median, nearest, opened, otsu, padded, percentile, perspective, placeIn, polygon, resize, round, sum, transposed, where, widened, windowed } from "./filters.js";
 import { centreMass, fitBox } from "./prepare.js";
 
 const WINDOW = 0.8, GRID = 24;
@@ -74,14 +74,14 @@ export function findShape(ink) { // the pixels of the largest shape, and how man
   const smooth = gaussian(ink), sure = sureInk(smooth.values), rim = rimOf(ink).values, strong = maskOf(smooth, (v, i) => v > sure && !rim[i]);
   if (!isInk(smooth.values, strong.values)) return { mask: maskOf(ink, () => false), shapes: 0 };
   let mask = hysteresis(smooth, f(WEAK * sure), sure);
-  const { labels, number } = label(mask, true), areas = counted(labels, number, strong.values);
+  const pieces = label(mask, true), { labels } = pieces, areas = counted(pieces, strong.values);
   const least = SPECK * areas[largest(areas)], large = areas.map((a) => a >= least);
   mask = maskOf(mask, (v, i) => v && large[labels[i]]);
   if (sum(large) === 1) return { mask, shapes: 1 };
   const { rows, columns } = filled(maskOf(mask, (_, i) => labels[i] === largest(areas)));
   const size = Math.max(rows.at(-1) - rows[0], columns.at(-1) - columns[0]) + 1;
   const groups = label(dilated(mask, Math.max(1, REACH / 2 * size)), true), both = maskOf(mask, (v, i) => v && strong.values[i]);
-  const counts = counted(groups.labels, groups.number, both.values), most = largest(counts);
+  const counts = counted(groups, both.values), most = largest(counts);
   return { mask: maskOf(mask, (v, i) => v && groups.labels[i] === most), shapes: counts.filter((n) => n >= BESIDE * counts[most]).length };
 }
 
@@ -98,13 +98,12 @@ function regions(small) { // the largest brighter and darker one at each level, 
   for (const brighter of [true, false]) {
     let before = 0;
     for (const level of line(low, high, LEVELS + 2).slice(1, -1)) {
-      const layer = maskOf(small, (v) => v > level === brighter), much = count(layer);
+      const layer = like(small, new Uint8Array(small.values.length));
+      let much = 0;
+      for (let i = 0; i < layer.values.length; i++) much += layer.values[i] = small.values[i] > level === brighter ? 1 : 0;
       if (much === before) continue; // the same pixels as at the level before
       before = much;
-      const { labels, number } = label(layer), most = largest(counted(labels, number, layer.values));
-      const outside = label(padded(maskOf(layer, (_, i) => labels[i] !== most), 1, 1, 1), false, 1); // the piece in the corner
-      const region = maskOf(cropped({ values: outside.labels, width: small.width + 2 }, 1, 1, small.width, small.height), (n) => n !== 1);
-      const area = count(region), share = area / region.values.length;
+      const region = largestPiece(layer), area = count(region), share = area / region.values.length;
       if (share > SHEET[0] && share < SHEET[1] && !byArea.has(area)) byArea.set(area, region);
     }
   }
@@ -304,9 +303,9 @@ function isRuling(of, digit, ink) { // thinner or paler than the pen
 function remains(mask, found) { // pieces of which most lie on lines, or along the edge
   const near = rimOf(mask);
   for (const of of found) widened(of.lines, (Math.trunc(widthOf(of)) >> 1) * 2 + 5, !of.upright).values.forEach((v, i) => { near.values[i] |= v; });
-  const { labels, number } = label(mask, true), areas = counted(labels, number, mask.values), on = counted(labels, number, maskOf(mask, (v, i) => v && near.values[i]).values);
-  const most = largest(areas); // the digit
-  return maskOf(mask, (v, i) => v && labels[i] !== most && on[labels[i]] / areas[labels[i]] > ON_LINES);
+  const pieces = label(mask, true), { labels, sizes } = pieces, on = counted(pieces, maskOf(mask, (v, i) => v && near.values[i]).values);
+  const most = largest(sizes); // the digit
+  return maskOf(mask, (v, i) => v && labels[i] !== most && on[labels[i]] / sizes[labels[i]] > ON_LINES);
 }
 
 export function removeLines(ink) {
