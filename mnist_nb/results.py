@@ -12,6 +12,7 @@ __all__ = ['METHODS', 'Fitted', 'Method', 'classic', 'least_squares', 'logistic_
            'load_results', 'write_results', 'three_or_seven', 'collect_results']
 
 # %% ../nbs/10_results.ipynb #c004
+import asyncio
 import json
 import multiprocessing
 import threading
@@ -367,7 +368,7 @@ def on_cluster(
                               f'{seconds} s: start one with `dask scheduler`') from e
     with client, joblib.parallel_config(backend='dask'):
         try: client.wait_for_workers(workers, timeout=seconds)
-        except TimeoutError as e:
+        except (TimeoutError, asyncio.TimeoutError) as e:  # the same from 3.11 on
             raise ConnectionError(
                 f'expected {workers} workers at {address}, got {len(client.ncores())}: '
                 f'start some with `dask worker {address} --nthreads 1`') from e
