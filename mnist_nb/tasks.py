@@ -22,7 +22,7 @@ _TASKS = {}  # number of a task: its grade, its title, the function that judges
 
 def _task(number, grade, title):
     """Register a function that judges: answer -> (passed, a sentence on it). Its
-    docstring says what is expected, and is shown with an answer that is not of a kind."""
+    docstring says what is expected, and is shown with an answer of another kind."""
     assert grade in _GRADES and number not in _TASKS
     def keep(judge):
         assert judge.__doc__
@@ -102,13 +102,14 @@ def _kind(answer):
     if hasattr(answer, 'shape'):
         shape = list(answer.shape)
         return (f'an array of the shape {shape}' if shape else f'{answer}')
-    if callable(answer): return f'`{getattr(answer, "__name__", type(answer).__name__)}`'
+    if callable(answer):
+        return f'`{getattr(answer, "__name__", type(answer).__name__)}`'
     text = repr(answer)
     return f'{type(answer).__name__} {text[:60]}{"…"*(len(text) > 60)}'
 
 def _array(answer, *shape):
     """The answer as an array of floats. `_Unfit` unless it consists of finite numbers
-    and has the shape, in which None stands for any length; without a shape any is fit."""
+    and has the shape, if one is given, in which None stands for any length."""
     if hasattr(answer, 'detach'): answer = answer.detach().cpu()
     try:
         if answer is None or isinstance(answer, (str, bytes, dict)): raise TypeError
