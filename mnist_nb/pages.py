@@ -20,9 +20,9 @@ from skimage.filters import apply_hysteresis_threshold, threshold_otsu
 
 from .your_digit import (_AROUND, _JUMP, _SIDES, _WEAK, _WIDE, _find_corners,
                                  _find_lines, _is_ink, _is_ruling, _network, _number,
-                                 _rectangle, _resized, _straighten, _sure_ink,
-                                 _survive_forks, as_grey, centre_mass, cut_out,
-                                 find_ink, fit_box, fit_pen, open_picture)
+                                 _rectangle, _resized, _straighten, _survive_forks,
+                                 as_grey, centre_mass, cut_out, find_ink, fit_box,
+                                 fit_pen, open_picture)
 
 # %% ../nbs/93_pages.ipynb #c011
 _PAGE = 2000    # pixels: longer side at which a page is looked at
@@ -97,7 +97,7 @@ def find_pieces(
                                      # the piece; boxes [n, 4]: left, top, right, bottom
     "Find the pieces of ink on a page: pixels that hang together."
     smooth = ndimage.gaussian_filter(ink, 1)
-    sure = _sure_ink(smooth)
+    sure = threshold_otsu(smooth)
     if not _is_ink(smooth, smooth > sure):
         return np.zeros(ink.shape, int), np.empty((0, 4), int)
     mask = apply_hysteresis_threshold(smooth, _WEAK*sure, sure)
