@@ -9,7 +9,7 @@ import torch
 
 from mnist_nb import scaling
 from mnist_nb.cnn import MnistCNN, load_cnn
-from mnist_nb.scaling import main, train_distributed
+from mnist_nb.scaling import _main, train_distributed
 from mnist_nb.speed import FAST, train_recipe
 
 TINY = replace(FAST, seen=1_280, affine=True, weight_decay=0.1)  # ten steps
@@ -40,13 +40,13 @@ def test_interrupted_after_any_step_it_ends_with_the_same_weights(change, tmp_pa
 
 
 def test_the_command_line_trains_and_says_what_came_out(tmp_path, capsys):
-    main(["FAST", "--seen", "1280", "--seed", "3", "--weights", str(tmp_path / "mine.safetensors")])
+    _main(["FAST", "--seen", "1280", "--seed", "3", "--weights", str(tmp_path / "mine.safetensors")])
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert said.items() >= dict(recipe="FAST", seed=3, seen=1280, processes=1).items()
     assert 5_000 < said["correct"] < 10_000 and 5_000 < said["held_out"] < 10_000 and said["seconds"] > 0
     assert_same(load_cnn(tmp_path / "mine.safetensors"), train_recipe(replace(FAST, seen=1280), 3).model)
     with pytest.raises(SystemExit):
-        main(["FASTER"])
+        _main(["FASTER"])
     assert "'FASTER'" in capsys.readouterr().err
 
 
