@@ -49,9 +49,9 @@ export default {
         return context;
       };
       outlined(stage(name, picture, 0, 255), outline, picture);
-      stage(outline ? "the sheet, cut out" : "no edge of a sheet", sheet, 0, 255);
+      stage(outline ? "the sheet, cut out" : "no sheet cut out", sheet, 0, 255);
       stage("ink, light evened", uneven, 1, 0);
-      stage(ink === uneven ? "no lines to remove" : "lines removed", ink, 1, 0);
+      stage(ink === uneven ? "no line removed" : "lines removed", ink, 1, 0);
       stage("the digit", { ...ink, values: ink.values.map((v, i) => v * mask.values[i]) }, 1, 0);
       if (crop) {
         stage("crop", crop, 1, 0);
