@@ -903,7 +903,7 @@ def _(answer):
                       'sixteen maps in full size must be carried back as well.')
     known = {100*right: 'A share lies between 0 and 1; this looks like per cent.',
              first: 'This compares the forward pass alone.',
-             2*first/3: 'The first layer passes nothing on, learned or not.',
+             2*first/3: 'Even a learned first layer passes nothing on to the picture.',
              first/3: 'What is the whole when the first layer passes nothing on?',
              share(28)/(3 - share(28)): 'The recipe cuts the pictures to 24×24.'}
     nearest = min(known, key=lambda value: abs(got - value))
@@ -1046,7 +1046,7 @@ def _(answer):
     if (changed > 48).any():
         return False, (f'A pixel changed by {changed.max():.0f} levels. After each '
                        'step clip to within 48 of the picture as it was'
-                       + (': and uint8 wraps round, so step with other integers.'
+                       + ('; uint8 wraps round below 0 and above 255, so step in `int`.'
                           if changed.max() > 200 else '.'))
     said = predict_probs(load_cnn(), got.astype(np.uint8)).argmax(1)
     threes, wrong = (said == 3).mean(), (said != labels).mean()
