@@ -308,7 +308,7 @@ def _breaking():
 def _example_photos():
     "What is to be seen, and a made-up photo of it: JPEG files of 400 by 400 pixels"
     rng, photos = np.random.default_rng(0), {}
-    for digit, condition in ((5, 'desk, turned'), (7, 'squared'), (3, 'pencil')):
+    for digit, condition in ((5, 'desk, turned'), (7, 'dark squares'), (3, 'pencil')):
         ink, (camera, _) = on_sheet(draw_digit(digit, rng=rng), rng), CONDITIONS[condition]
         photos[f'a {digit}, {condition}'] = photograph(ink, rng, camera)
     four, two = (draw_digit(digit, rng=rng, side=190) for digit in (4, 2))
