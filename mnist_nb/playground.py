@@ -309,7 +309,8 @@ def _example_photos():
     "What is to be seen, and a made-up photo of it: JPEG files of 400 by 400 pixels"
     rng, photos = np.random.default_rng(0), {}
     for digit, condition in ((5, 'desk, turned'), (7, 'dark squares'), (3, 'pencil')):
-        ink, (camera, _) = on_sheet(draw_digit(digit, rng=rng), rng), CONDITIONS[condition]
+        camera, _ = CONDITIONS[condition]
+        ink = on_sheet(draw_digit(digit, rng=rng), rng)
         photos[f'a {digit}, {condition}'] = photograph(ink, rng, camera)
     four, two = (draw_digit(digit, rng=rng, side=190) for digit in (4, 2))
     both = np.pad(np.hstack([four, two]), ((105, 105), (10, 10)))
