@@ -95,8 +95,9 @@ def count_checks(
 
 
 def _defined(body: list[ast.stmt]) -> list[str]:
-    "Name the functions, classes and methods (`Class.method`) that a cell defines."
-    found = [(node, name) for node in body if isinstance(node, DEFINITIONS) for name in L(patch_name(node))]
+    "Name the functions, classes and methods (`Class.method`) that a cell defines; `_` is a name that nobody asks for."
+    defined = [node for node in body if isinstance(node, DEFINITIONS)]
+    found = [(node, name) for node in defined for name in L(patch_name(node)) if name != "_"]
     methods = [(name, m) for node, name in found if isinstance(node, ast.ClassDef) for m in node.body]
     return [name for _, name in found] + [f"{name}.{m.name}" for name, m in methods if isinstance(m, DEFINITIONS)]
 
@@ -134,7 +135,7 @@ class show_code(Processor):
         if flags.keys() & {"export", "exporti"}:
             assigned = [t.id for n in body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)]
             names = [name for name in _defined(body) if "." not in name] or assigned
-            return ", ".join([name for name in names if name[0] != "_"] or names)
+            return ", ".join([name for name in names if name[0] != "_"] or names or ["Code"])
         n = 0 if outputs or "exports" in flags else count_checks(body)
         return f"{n} check{'s' * (n > 1)} passed" if n else ""
 
