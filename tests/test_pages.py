@@ -164,22 +164,29 @@ def use_figures(page):
             yield f"the figure {module} does not answer: {then!r}"
 
 
-@pytest.mark.parametrize("name", [*PAGES, NOWHERE])
-def test_page(browser, address, name):
-    "By keyboard, by day and by night, on a wide screen and on a phone"
+# Every figure stands in the playground, so that the others' pages need not use theirs each time.
+USED = ("playground.html", "questions.html", "tasks.html")
+
+
+@pytest.mark.parametrize(
+    "name, used", [*((n, n in USED) for n in [*PAGES, NOWHERE]), *(slow(n, True) for n in PAGES if n not in USED)]
+)
+def test_page(browser, address, name, used):
+    "By keyboard, by day and by night, on a wide screen and on a phone; with its figures used"
     with opened(browser, address + name) as (page, problems):
         problems += [] if start_figures(page) else ["an interactive figure did not start"]
         problems += keyboard_problems(page)
         page.evaluate(SHOW_ALL)
-        problems += use_figures(page)
+        problems += use_figures(page) if used else []
         problems += axe_problems(page, "light")
         problems += [f"scrolls sideways at 1400 pixels: {found}" for found in page.evaluate(SIDEWAYS, True)]
         page.set_viewport_size(PHONE)
         page.emulate_media(color_scheme="dark")
+        page.evaluate("localStorage.clear()")  # or the questions, answered above, would say nothing new
         page.reload(wait_until="networkidle")
         start_figures(page)
         page.evaluate(SHOW_ALL)
-        problems += use_figures(page)
+        problems += use_figures(page) if used else []
         problems += [f"scrolls sideways at 360 pixels: {found}" for found in page.evaluate(SIDEWAYS, False)]
         page.set_viewport_size(DESKTOP)
         problems += axe_problems(page, "dark")
