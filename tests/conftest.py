@@ -1,5 +1,6 @@
 "What the tests share: a thread for each worker, the longest tests first, work that is done once, a Chromium."
 
+import io
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch; two workers on a 
 import nbformat.v4 as nbf
 import pytest
 from filelock import FileLock
+from PIL import Image
 
 from run import ROOT
 
@@ -34,6 +36,14 @@ def slow(*values):
 def copy_source(folder):
     "Copy the working tree, without what is built from it, to the new folder `folder`"
     return shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_SOURCE), symlinks=True)
+
+
+def saved(picture, kind="png", **options):
+    "A picture, or an array of one, as the content of a file"
+    file = io.BytesIO()
+    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    picture.save(file, kind, **options)
+    return file.getvalue()
 
 
 def write_notebook(path, *sources, title="# Sample"):

@@ -25,6 +25,7 @@ from hypothesis.extra import numpy as npst
 from PIL import Image, ImageCms, ImageOps
 from safetensors.torch import save as as_safetensors
 
+from conftest import saved
 from mnist_nb.__main__ import main
 from mnist_nb.baseline import TemplateClassifier, accuracy_interval, as_vectors, mean_images
 from mnist_nb.cnn import MnistCNN, as_batch, load_cnn, predict_probs, save_weights
@@ -33,7 +34,7 @@ from mnist_nb.evaluation import confusion_table, paired_test, worst_mistakes
 from mnist_nb.results import load_results, write_results
 from mnist_nb.settings import Settings, load_settings
 from mnist_nb.your_digit import _MAX_DECODED, _MAX_PIXELS, open_picture, predict_digit, simulate_photo
-from test_your_digit import FOUR, saved
+from test_your_digit import FOUR
 
 SECONDS, MEGABYTES = 5, 500
 MODEL = load_cnn()

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from scipy import ndimage as ndi
 
-from conftest import slow
+from conftest import saved, slow
 from mnist_nb import breaking_it
 from mnist_nb.baseline import accuracy_interval, as_vectors, mean_images
 from mnist_nb.cnn import load_cnn, predict_probs
@@ -22,7 +22,7 @@ from mnist_nb.photos import CONDITIONS, draw_digit, photo_set
 from mnist_nb.playground import _answers, _example_photos, _learned, _to_learn, interactive
 from mnist_nb.speed import one_cycle
 from mnist_nb.your_digit import find_ink, predict_digit
-from test_pages import PHONE, address, opened, site  # noqa: F401  fixtures
+from test_pages import PHONE, address, opened, options_for, site  # noqa: F401  fixtures
 
 FORWARD = """async ([home, url, images]) => {
     const { forward, normalise, parseWeights } = await import(home + 'interactive/network.js');
@@ -69,10 +69,6 @@ def test_the_network_computes_what_python_computes(playground, address, n):  # n
 
 
 HOW = pytest.mark.parametrize("how", ["mouse", "touch", "keyboard"])
-
-
-def options_for(how):
-    return {"viewport": PHONE, "has_touch": True} if how == "touch" else {}
 
 
 def draw_seven(page, found, how):
@@ -437,13 +433,6 @@ PREPARED = """async ([home, url, least, picture]) => {
     return { stages, took, digit, probs: probs && Array.from(probs), warnings } }"""
 
 
-def saved(picture, kind="png", **options):
-    file = io.BytesIO()
-    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
 def some_pictures(n):
     "Files: made-up photos, `n` of each kind, and drawings, some of them on transparent paper, large or small"
     for condition in CONDITIONS:
@@ -522,22 +511,14 @@ def test_photo(playground, how):
 
 def test_photo_takes_what_is_given(playground):
     five, blank = next(iter(_example_photos().values())), saved(np.full((90, 90), 200, np.uint8))
+    large = saved(Image.new("1", (10_000, 7000)))
     given = [
         ("Choose", "image/jpeg", five, "This is a 5"),
         ("paste", "image/png", blank, "No digit. Warning: the picture is blank."),
-    ]
-    given += [("drop", "image/jpeg", five, "This is a 5")]
-    given += [
-        ("Choose", "text/plain", b"Dear network,", "Expected a picture, got something that this browser cannot open")
-    ]
-    given += [("drop", "image/jpeg", five[:2000] + b"x", "")]  # cut short: some browsers show what is there
-    given += [
-        (
-            "paste",
-            "image/png",
-            saved(Image.new("1", (10_000, 7000))),
-            "Expected at most 40,000,000 pixels, got 10,000×7,000",
-        )
+        ("drop", "image/jpeg", five, "This is a 5"),
+        ("Choose", "text/plain", b"Dear network,", "Expected a picture, got something that this browser cannot open"),
+        ("drop", "image/jpeg", five[:2000] + b"x", ""),  # cut short: some browsers show what is there
+        ("paste", "image/png", large, "Expected at most 40,000,000 pixels, got 10,000×7,000"),
     ]
     with playground() as (page, _):
         found = figure(page, "photo")

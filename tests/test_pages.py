@@ -154,6 +154,11 @@ def start_figures(page):
     return page.locator("figure.interactive[data-state=live]").count() == len(figures)
 
 
+def options_for(how, **more):
+    "A phone's window for touch, with what else it has; none for mouse and keyboard"
+    return {"viewport": PHONE, "has_touch": True, **more} if how == "touch" else {}
+
+
 def use_figures(page):
     "Use each figure that has started, and tell which of them do not answer"
     before = page.evaluate(SAID)

@@ -25,7 +25,9 @@ from nbdev.config import get_config
 from packaging.requirements import Requirement
 
 from conftest import shown, slow, write_notebook
+from mnist_nb.playground import _MIME
 from run import NBS, ROOT, cell_name, in_order, read, tidy_outputs
+from test_interactive import draw_seven
 
 NAMES = [path.stem for path in in_order(NBS)]
 START, HOUR = 300, 3600  # seconds until a server or a page is there, and for one notebook
@@ -69,7 +71,6 @@ SETTINGS = {
 PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(e => e.textContent)"
 SHOWN = """kind => [...document.querySelectorAll('.jp-Notebook .jp-OutputArea-output')].flatMap(e => [...e
     .querySelectorAll(kind)]).filter(e => e.tagName != 'IMG' || e.complete && e.naturalWidth > 0).length"""
-INTERACTIVE = "application/vnd.mnist-nb.interactive+json"
 KINDS = {
     "pictures": "img, .jp-RenderedSVG svg",
     "tables": "table",
@@ -123,7 +124,7 @@ def lab_problems(page, nbs, name):
     yield from run_problems(ran, stored[path])
     # A figure that answers is shown in place of its picture.
     outputs = [output for cell in ran.cells for output in cell.get("outputs", [])]
-    answering = [output for output in outputs if INTERACTIVE in output.get("data", {})]
+    answering = [output for output in outputs if _MIME in output.get("data", {})]
     expected = seen([output for output in outputs if output not in answering])
     expected["figures that answer"] = len(answering)
     for kind, selector in KINDS.items():
@@ -205,10 +206,7 @@ def test_figures_answer_in_jupyterlab(jupyterlab):
     chart.click(position={"x": box["width"] * 0.55, "y": box["height"] * 0.5})
     answer(descent, "After 0 steps the loss is 0.")
     pad = templates.locator("canvas[tabindex]")
-    pad.focus()
-    for key, times in (("ArrowLeft", 8), (" ", 1), ("ArrowRight", 16), ("ArrowDown", 20), (" ", 1)):
-        for _ in range(times):
-            page.keyboard.press(key)
+    draw_seven(page, templates, "keyboard")
     answer(templates, "Nearest is the mean 7")
     pad.press("Delete")
     answer(templates, "Nothing to compare yet")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from run import NBS, ROOT, read
-from test_pages import PHONE, address, axe_problems, opened, site, start_figures  # noqa: F401  fixtures
+from test_pages import PHONE, address, axe_problems, opened, options_for, site, start_figures  # noqa: F401  fixtures
 
 FILES = sorted((ROOT / "mnist_nb" / "assets" / "questions").glob("*.json"))
 CHAPTERS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
@@ -65,8 +65,7 @@ def feedback(form, text):
 
 @pytest.mark.parametrize("how", ["mouse", "touch", "keyboard"])
 def test_questions(browser, address, how):  # noqa: F811
-    options = {"viewport": PHONE, "has_touch": True} if how == "touch" else {}
-    with opened(browser, f"{address}questions.html", **options) as (page, _):
+    with opened(browser, f"{address}questions.html", **options_for(how)) as (page, _):
         assert start_figures(page)
         overview, found = (page.locator("figure.interactive").nth(i) for i in (0, 1))
         form, right, wrong = first(found)

@@ -21,7 +21,7 @@ from mnist_nb.results import load_or_run
 from mnist_nb.tasks import _TASKS, check, tasks
 from mnist_nb.your_digit import centre_mass, fit_box, prepare_digit, simulate_photo
 from run import NBS, read
-from test_pages import PHONE, address, axe_problems, opened, site, start_figures  # noqa: F401  fixtures
+from test_pages import address, axe_problems, opened, options_for, site, start_figures  # noqa: F401  fixtures
 
 IMAGES, LABELS = load_mnist()
 MEANS = mean_images(IMAGES, LABELS).reshape(10, 784)
@@ -516,7 +516,7 @@ def test_titles_differ_and_a_list_names_them():
 
 @pytest.mark.parametrize("how", ["mouse", "touch", "keyboard"])
 def test_a_task_is_ticked_and_counted_and_one_can_start_again(browser, address, how):  # noqa: F811
-    options = {"viewport": PHONE, "has_touch": True, "color_scheme": "dark"} if how == "touch" else {}
+    options = options_for(how, color_scheme="dark")
     with opened(browser, f"{address}tasks.html", **options) as (page, problems):
         assert start_figures(page)
         box, count = page.get_by_role("checkbox").nth(1), page.locator(".mf-count").first

@@ -16,19 +16,13 @@ import torch
 from PIL import Image, ImageDraw, ImageOps
 
 import mnist_nb
+from conftest import saved
 from mnist_nb import your_digit
 from mnist_nb.__main__ import main
 from mnist_nb.your_digit import draw_strokes, open_picture, predict_digit, prepare_digit
 
 STROKES = [[(110, 60), (80, 160), (200, 160)], [(170, 90), (165, 230)]]
 FOUR = draw_strokes(STROKES)
-
-
-def saved(picture, kind, **options):
-    "A picture as the content of a file"
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "tiff", "webp"])

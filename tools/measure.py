@@ -120,6 +120,11 @@ def score_weights(path, card, done):
             **{name: spread(correct[name]) for name in correct},
         ),
     )
+    write_card(path, card)
+
+
+def write_card(path, card):
+    "Write what is said of a network. The file appears whole or not at all."
     with whole_file(path) as part:
         part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf8")
 
@@ -160,18 +165,13 @@ def count_pictures(networks, folder, below):
     return counts, {f"real pictures, {name}": calibration(networks, *real[name]) for name in list(real)[:3]}
 
 
-def write_card(card):
-    with whole_file(HANDWRITING) as part:
-        part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf8")
-
-
 def count_again(folder):
     "Put into the card what the network that ships, and the one before it, make of the real pictures today."
     card = json.loads(HANDWRITING.read_text(encoding="utf8"))
     networks = {"before": load_cnn(), "after": load_cnn(name="handwriting")}
     card["pictures"], errors = count_pictures(networks, folder, card["refuse_below"])
     kept = {name: error for name, error in card["calibration"].items() if not name.startswith("real pictures")}
-    write_card(card | {"calibration": kept | errors})
+    write_card(HANDWRITING, card | {"calibration": kept | errors})
 
 
 def teach_handwriting(seeds, folder=None):
@@ -205,7 +205,7 @@ def teach_handwriting(seeds, folder=None):
         seeds=dict(seeds=seeds, **{key: [run[key] for run in runs] for key in runs[0]}),
     )
     save_weights(ships, HANDWRITING.with_suffix(".safetensors"))
-    write_card(card)
+    write_card(HANDWRITING, card)
 
 
 def main():

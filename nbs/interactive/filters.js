@@ -18,12 +18,7 @@ export function maskOf(picture, test) { // 1 where `test(value, place)` holds; a
   return like(picture, made);
 }
 
-
-export function count({ values }) { // of the pixels of a mask
-  let n = 0;
-  for (let i = 0; i < values.length; i++) n += values[i];
-  return n;
-}
+export const count = ({ values }) => sum(values); // of the pixels of a mask
 
 export function where(values, mask) {
   const made = new values.constructor(count(mask));
