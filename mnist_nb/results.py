@@ -411,14 +411,14 @@ def load_or_run_many(
     new = {name: {} for name in runs}
     for (_, name, seed), run in repeat(_run_as, jobs, n_jobs, threads):
         runs[name][seed] = new[name][seed] = run
-        done = sum(seed in runs[name] for seed in wanted[name])
-        print(f'{name}: run {done} of {len(wanted[name])}, {run["correct"]:,} correct')
         if folder:
             # Read again: another program may have stored some in the meantime
             kept = {s: r for s, r in stored_runs(name, folder).items()
                     if s not in new[name]}
             kept |= {s: new[name][s] for s in wanted[name] if s in new[name]}
             store_runs(Path(folder)/f'{name}.json', kept)
+        done = sum(seed in runs[name] for seed in wanted[name])
+        print(f'{name}: run {done} of {len(wanted[name])}, {run["correct"]:,} correct')
     return {name: [runs[name][seed] for seed in wanted[name]] for name in runs}
 
 def _run_as(method, name, seed):

@@ -30,7 +30,7 @@ export default {
   render({ model, el }) {
     const weights = parseWeights(model.get("weights")), least = model.get("refuse_below"), examples = model.get("examples");
     const { line, say } = announcer(), bars = new Bars(), stages = element("div", { class: "mf-stages" });
-    let next = 0, latest = 0, waiting; // which example comes next, which picture was given last
+    let next = 0, latest = 0, waiting = 0; // which example comes next, which picture was given last, whether the pen's will be read
 
     function outlined(context, outline, { width, height }) {
       if (!outline) return;
@@ -91,6 +91,7 @@ export default {
     }
 
     function draw() {
+      waiting = 0;
       if (pad.empty) return;
       latest++;
       const drawn = resize(pad.read(), SIDE, SIDE);
@@ -110,8 +111,7 @@ export default {
     }
 
     const pad = new Pad({ onchange: () => { // the pen's line first, then what is read
-      clearTimeout(waiting);
-      waiting = setTimeout(draw);
+      waiting ||= requestAnimationFrame(() => requestAnimationFrame(draw));
     } });
     const file = element("input", { type: "file", accept: "image/*", "aria-label": "Choose a photo of one digit", onchange: () => {
       if (file.files.length) read(file.files[0]);
