@@ -79,7 +79,7 @@ _SPECK = .02        # pieces with a smaller share of the largest one's pixels ar
 _EDGE = .02         # what lies so near to the picture's edge is no digit
 _REACH = .1         # pieces nearer than this share of the largest one's size join it
 _BESIDE = .1        # other shapes count from this share of the largest one's pixels
-_PEN = .06, .25     # width of strokes, as a share of the digit: those of MNIST
+_PEN = .06, .2      # width of strokes, as a share of the digit: most of MNIST's
 # The sheet: none of 1,000 held-out photos without a surround is cut
 _LEVELS = 14        # grey levels at which a sheet is looked for
 _SHEET = .1, .99    # its share of the picture
@@ -552,8 +552,10 @@ def fit_pen(
 ) -> np.ndarray:      # float [h', w']: `crop` unless its strokes are unlike MNIST's
     "Make hairlines wider and very thick strokes thinner, as MNIST's pens were."
     box = np.pad(mask[np.ix_(mask.any(1), mask.any(0))], 1)
-    width, size = _pen_width(box), max(crop.shape)
-    grow = (np.clip(width, _PEN[0]*size, _PEN[1]*size) - width)/2
+    size = max(crop.shape)
+    width = _pen_width(box)/size
+    wanted = np.clip(width, *_PEN)
+    grow = (wanted - width)*size/(2 - 2*wanted)  # at each edge; the digit grows, too
     if abs(grow) < .5 or size < 60: return crop  # too small to tell
     box = np.pad(box, int(max(grow, 0)) + 1)
     inwards = (ndimage.distance_transform_edt(box)

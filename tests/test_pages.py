@@ -67,6 +67,14 @@ SAID = """[...document.querySelectorAll('.interactive .live:has(input, select)')
 BRIGHT = "getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3).every(value => value > 128)"
 
 
+# Thousands of words of code share a few colours, and axe takes 3 ms for one: it need not read a block without new ones.
+ALIKE = """() => { const seen = new Set(); document.querySelectorAll('pre').forEach(pre => {
+    const style = e => getComputedStyle(e), at = [style(pre).backgroundColor, pre.parentElement.className];
+    const looks = [pre, ...pre.querySelectorAll('*')].map(e => [...at, style(e).color, style(e).opacity].join());
+    pre.toggleAttribute('data-alike', looks.every(look => seen.has(look)));
+    looks.forEach(look => seen.add(look)) }) }"""
+
+
 def serve(folder):
     "Serve `folder` as GitHub Pages does, below its path and with its own page for what is not there"
     app, path = Starlette(), get_config(ROOT).doc_baseurl
@@ -121,7 +129,8 @@ def opened(browser, url, **options):
 
 def axe_problems(page, where):
     "What axe finds, but for two faults of the panel in which Quarto's own search shows what it found: not ours to mend"
-    for violation in Axe().run(page).response["violations"]:
+    page.evaluate(ALIKE)
+    for violation in Axe().run(page, {"exclude": ["[data-alike]"]}).response["violations"]:
         for node in violation["nodes"]:
             panel = re.search('class="aa-|id="quarto-search-results"', node["html"])
             if not panel or violation["id"] not in ("nested-interactive", "region"):
@@ -172,20 +181,18 @@ def use_figures(page):
             yield f"the figure {module} does not answer: {then!r}"
 
 
-# Every figure stands in the playground, so that the others' pages need not use theirs each time.
-USED = ("playground.html", "questions.html", "tasks.html")
+# Every figure stands in the playground, every question and task on a page of its own; no page is longer than the first.
+QUICK = (LONGEST, "index.html", "playground.html", "questions.html", "reference.html", "tasks.html")
 
 
-@pytest.mark.parametrize(
-    "name, used", [*((n, n in USED) for n in [*PAGES, NOWHERE]), *(slow(n, True) for n in PAGES if n not in USED)]
-)
-def test_page(browser, address, name, used):
+@pytest.mark.parametrize("name", [*(name if name in QUICK else slow(name) for name in PAGES), NOWHERE])
+def test_page(browser, address, name):
     "By keyboard, by day and by night, on a wide screen and on a phone; with its figures used"
     with opened(browser, address + name) as (page, problems):
         problems += [] if start_figures(page) else ["an interactive figure did not start"]
         problems += keyboard_problems(page)
         page.evaluate(SHOW_ALL)
-        problems += use_figures(page) if used else []
+        problems += use_figures(page)
         problems += axe_problems(page, "light")
         problems += [f"scrolls sideways at 1400 pixels: {found}" for found in page.evaluate(SIDEWAYS, True)]
         page.set_viewport_size(PHONE)
@@ -194,7 +201,7 @@ def test_page(browser, address, name, used):
         page.reload(wait_until="networkidle")
         start_figures(page)
         page.evaluate(SHOW_ALL)
-        problems += use_figures(page) if used else []
+        problems += use_figures(page)
         problems += [f"scrolls sideways at 360 pixels: {found}" for found in page.evaluate(SIDEWAYS, False)]
         page.set_viewport_size(DESKTOP)
         problems += axe_problems(page, "dark")
@@ -336,7 +343,7 @@ def install(command, log):
 
 
 @pytest.mark.parametrize("preset", ["desktop", slow("mobile")])
-@pytest.mark.parametrize("name", [n if n in ("index.html", LONGEST, "reference.html") else slow(n) for n in PAGES])
+@pytest.mark.parametrize("name", [n if n in ("index.html", LONGEST) else slow(n) for n in PAGES])
 def test_lighthouse(chromium, shared, address, tmp_path, record_property, name, preset):
     if not (npx := shutil.which("npx")):
         pytest.skip("npm is missing, which brings Lighthouse: apt-get install npm (Debian), or see nodejs.org")
@@ -380,7 +387,7 @@ def test_each_of_these_can_fail(browser, site, tmp_path):
     (broken / "search.json").write_text("[]")
     address = serve(broken)
     with pytest.raises(AssertionError) as found:
-        test_page(browser, address, "settings.html", False)
+        test_page(browser, address, "settings.html")
     assert [fault for fault in (*FAULTS.values(), "not a link that skips") if fault not in str(found.value)] == []
     with pytest.raises(AssertionError, match="the switch"):
         test_theme(browser, address, "light")

@@ -174,7 +174,7 @@ def jupyterlab(browser, tmp_path_factory):
         process.wait()
 
 
-@pytest.mark.parametrize("name", [name if name in ("index", "06_feature_maps") else slow(name) for name in NAMES])
+@pytest.mark.parametrize("name", [name if name in ("index", "02_baseline") else slow(name) for name in NAMES])
 def test_jupyterlab(jupyterlab, name):
     assert list(lab_problems(*jupyterlab, f"{name}.ipynb")) == []
 
@@ -305,7 +305,7 @@ def working_tree(repository, tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "host"))
 
 
-@pytest.mark.parametrize("name", [name if name == "05_evaluation" else slow(name) for name in NAMES])
+@pytest.mark.parametrize("name", [name if name == "02_baseline" else slow(name) for name in NAMES])
 def test_colab(working_tree, tmp_path, name):
     (tmp_path / "content").mkdir()
     path = Path(shutil.copy(NBS / f"{name}.ipynb", tmp_path / "content"))

@@ -5,7 +5,7 @@ import { centreMass, fitBox } from "./prepare.js";
 
 const WINDOW = 0.8, GRID = 24;
 const TILT = 0.16, THIN = 0.045, LONG = 0.5, APART = 0.02, ON_LINES = 0.6, EDGE = 0.02, COVERED = [0.4, 0.85];
-const WEAK = 0.5, FAINT = 0.15, SPECK = 0.02, REACH = 0.1, BESIDE = 0.1, PEN = [0.06, 0.25];
+const WEAK = 0.5, FAINT = 0.15, SPECK = 0.02, REACH = 0.1, BESIDE = 0.1, PEN = [0.06, 0.2];
 const LEVELS = 14, SHEET = [0.1, 0.99], LENGTH = 0.35, FITS = 0.93, SLANT = 0.35, JUMP = 15;
 const FULL = 0.35, WIDE = 1.9, SMALL = 0.03, NEAR = 0.06;
 
@@ -338,8 +338,8 @@ export function cutOut(ink, mask) { // the digit's box, without all that is not 
 }
 
 export function fitPen(crop, mask) { // hairlines wider, very thick strokes thinner, as MNIST's pens were
-  const digit = chosen(mask, filled(mask)), size = Math.max(crop.width, crop.height), width = penWidth(padded(digit, 1));
-  const grow = (clip(width, PEN[0] * size, PEN[1] * size) - width) / 2;
+  const digit = chosen(mask, filled(mask)), size = Math.max(crop.width, crop.height), width = penWidth(padded(digit, 1)) / size;
+  const wanted = clip(width, ...PEN), grow = (wanted - width) * size / (2 - 2 * wanted); // at each edge; the digit grows, too
   if (Math.abs(grow) < 0.5 || size < 60) return crop; // too small to tell
   const box = padded(digit, 2 + Math.trunc(Math.max(grow, 0))), inwards = distances(box), outwards = distances(maskOf(box, (v) => !v));
   const drawn = like(box, Float32Array.from(inwards, (v, i) => clip(Math.sqrt(v) - Math.sqrt(outwards[i]) + grow + 0.5, 0, 1)));
