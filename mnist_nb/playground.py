@@ -93,16 +93,19 @@ class InteractiveFigure:
                     dict(_esm=standalone(self.name), _css=style, **traits))
         return made()
 
+    def _live(self):  # what a notebook shows of the widget; nothing without anywidget
+        shown = self.widget()._repr_mimebundle_() if find_spec('anywidget') else {}
+        return shown[0] if isinstance(shown, tuple) else shown or {}
+
+    def _kept(self):  # what a page needs
+        return {_MIME: dict(module=self.name, weights=self.weights, data=self.data)}
+
     def _repr_mimebundle_(self, **kwargs):
         width, height = self.size
-        kept = dict(module=self.name, weights=self.weights, data=self.data)
-        bundle = {'image/png': self.still, _MIME: kept,
-                  'text/plain': f'<InteractiveFigure {self.name}>'}
-        if find_spec('anywidget'):
-            shown = self.widget()._repr_mimebundle_()
-            shown = shown[0] if isinstance(shown, tuple) else shown or {}
-            bundle = {**shown, **bundle}
-        return bundle, {'image/png': dict(width=width, height=height)}
+        still = {'image/png': self.still,
+                 'text/plain': f'<InteractiveFigure {self.name}>'}
+        return ({**self._live(), **still, **self._kept()},
+                {'image/png': dict(width=width, height=height)})
 
 def _weights(name):
     "The file of a network that comes with the package"

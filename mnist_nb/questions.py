@@ -13,10 +13,9 @@ import json
 import re
 from functools import lru_cache
 from importlib.resources import files
-from importlib.util import find_spec
 from zlib import crc32
 
-from .playground import _MIME, InteractiveFigure
+from .playground import InteractiveFigure
 
 # %% ../nbs/97_questions.ipynb #c006
 @lru_cache
@@ -31,12 +30,14 @@ def _key(question):
     text = json.dumps([question['question'], question['answers']])
     return f'{crc32(text.encode()):08x}'
 
-def _counted(chapter):
-    "What is needed to count: the key of each question, the place of its right answer"
+def _counted(chapter, tasks=()):
+    """What is needed to count: the key of each question, the place of its right answer,
+    and the key of each task"""
     found = _chapters()[chapter]
     keys = {_key(q): [a['right'] for a in q['answers']].index(True)
             for q in found['questions']}
-    return dict(title=f'Chapter {chapter}, {found["title"]}', keys=keys, tasks=[])
+    return dict(title=f'Chapter {chapter}, {found["title"]}', keys=keys,
+                tasks=[task['key'] for task in tasks])
 
 def _words(text):
     return re.sub('`(.*?)`', r'<code>\1</code>', html.escape(text, quote=False))
@@ -68,11 +69,8 @@ class _Answering(InteractiveFigure):
     def __repr__(self): return self.text
 
     def _repr_mimebundle_(self, **kwargs):
-        shown = self.widget()._repr_mimebundle_() if find_spec('anywidget') else {}
-        shown = shown[0] if isinstance(shown, tuple) else shown or {}
-        kept = {_MIME: dict(module=self.name, weights=None, data=self.data)}
         text = {'text/html': self.markup, 'text/plain': self.text}
-        return {**shown, **text, **(kept if self.on_page else {})}
+        return {**self._live(), **text, **(self._kept() if self.on_page else {})}
 
 def _count(chapter):
     "How much there is to do in a chapter, as a sentence"
@@ -107,8 +105,7 @@ def progress() -> InteractiveFigure:  # shown as the last expression of a cell
     """Show for each chapter how many questions are answered, and how many rightly, and
     how many tasks are done."""
     from mnist_nb.tasks import _in_chapter  # which needs this module
-    chapters = [{**_counted(c), 'tasks': [task['key'] for task in _in_chapter(c)]}
-                for c in _chapters()]
+    chapters = [_counted(c, _in_chapter(c)) for c in _chapters()]
     lines = [_count(chapter) for chapter in chapters]
     return _Answering('questions', '\n'.join(f'<p>{line}</p>' for line in lines),
                       '\n'.join(lines), questions=[], tasks=[], chapters=chapters)

@@ -84,7 +84,7 @@ def tasks(
         raise ValueError(f'chapter must be one of {", ".join(map(str, chapters))}, '
                          f'got {chapter!r}')
     listed = _in_chapter(chapter)
-    counted = [{**_counted(c), 'keys': {}, 'tasks': [t['key'] for t in _in_chapter(c)]}
+    counted = [_counted(c, _in_chapter(c)) | {'keys': {}}
                for c in (chapters if chapter is None else [chapter])]
     lines = [f'{t["number"]} {t["title"]} ({t["grade"]})' for t in listed]
     items = ''.join(f'<li>{_words(line)}</li>' for line in lines)
