@@ -343,7 +343,7 @@ def install(command, log):
 
 
 @pytest.mark.parametrize("preset", ["desktop", slow("mobile")])
-@pytest.mark.parametrize("name", [n if n in ("index.html", LONGEST) else slow(n) for n in PAGES])
+@pytest.mark.parametrize("name", [n if n == "index.html" else slow(n) for n in PAGES])
 def test_lighthouse(chromium, shared, address, tmp_path, record_property, name, preset):
     if not (npx := shutil.which("npx")):
         pytest.skip("npm is missing, which brings Lighthouse: apt-get install npm (Debian), or see nodejs.org")
