@@ -24,13 +24,13 @@ function paint(canvas, { values, width, height }, black, white) { // what is bla
   return context;
 }
 
-const painted = () => new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); });
+const painted = () => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); });
 
 export default {
   render({ model, el }) {
     const weights = parseWeights(model.get("weights")), least = model.get("refuse_below"), examples = model.get("examples");
     const { line, say } = announcer(), bars = new Bars(), stages = element("div", { class: "mf-stages" });
-    let next = 0, latest = 0, waiting = 0; // which example comes next, which picture was given last, whether the pen's will be read
+    let next = 0, latest = 0, waiting = null; // which example comes next, which picture was given last, whether the pen's will be read
 
     function outlined(context, outline, { width, height }) {
       if (!outline) return;
@@ -91,7 +91,7 @@ export default {
     }
 
     function draw() {
-      waiting = 0;
+      waiting = null;
       if (pad.empty) return;
       latest++;
       const drawn = resize(pad.read(), SIDE, SIDE);
@@ -111,7 +111,7 @@ export default {
     }
 
     const pad = new Pad({ onchange: () => { // the pen's line first, then what is read
-      waiting ||= requestAnimationFrame(() => requestAnimationFrame(draw));
+      waiting ||= painted().then(draw);
     } });
     const file = element("input", { type: "file", accept: "image/*", "aria-label": "Choose a photo of one digit", onchange: () => {
       if (file.files.length) read(file.files[0]);
