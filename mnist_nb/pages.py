@@ -19,10 +19,10 @@ from scipy.sparse import csgraph, csr_matrix
 from skimage.filters import apply_hysteresis_threshold, threshold_otsu
 
 from .your_digit import (_AROUND, _JUMP, _SIDES, _WEAK, _WIDE, _find_corners,
-                                 _find_lines, _is_ink, _is_ruling, _network, _number,
-                                 _rectangle, _resized, _straighten, _survive_forks,
-                                 as_grey, centre_mass, cut_out, find_ink, fit_box,
-                                 fit_pen, open_picture)
+                                 _find_lines, _is_ink, _is_ruling, _number, _reader,
+                                 _rectangle, _resized, _straighten, as_grey,
+                                 centre_mass, cut_out, find_ink, fit_box, fit_pen,
+                                 open_picture)
 
 # %% ../nbs/93_pages.ipynb #c011
 _PAGE = 2000    # pixels: longer side at which a page is looked at
@@ -291,13 +291,12 @@ def _decide(mask, probs, least):  # the parts that are read; for each whether it
 # %% ../nbs/93_pages.ipynb #c033
 def read_digits(
     source:str|Path|bytes|np.ndarray|Image.Image,  # anything that `open_picture` takes
-    model=None,  # scores [n, 1, 28, 28]; the package's own network if None
+    model=None,  # a network of PyTorch, scores [n, 1, 28, 28]; else the package's own
 ) -> Page:       # lines of digits with their boxes and probabilities
     """Read all digits of a picture, in reading order. Raises what `open_picture`
     raises, and nothing for a picture that opens. On a page with more than 1,500 pieces
     of ink nothing is read, and a warning says so."""
-    _survive_forks()
-    network, least = (model, 0) if model else _network()
+    find_probs, least = _reader(model)
     picture = open_picture(source, _PAGE)
     grey, scale = as_grey(picture), picture.info['shrunk']
     sheet, to_picture = _page_sheet(grey)
@@ -310,15 +309,14 @@ def read_digits(
         said = f'there are {e} pieces of ink, more than {_MOST:,}: nothing was read'
         return Page([], grey, scale, (said,))
     if not shapes: return Page([], grey, scale, ('there is no digit',))
-    marks, boxes = _read_shapes(shapes, ink, size, network, least)
+    marks, boxes = _read_shapes(shapes, ink, size, find_probs, least)
     shown = np.rint(to_picture(boxes)*scale).astype(int)
     marks = [Mark(box=tuple(box.tolist()), **m) for box, m in zip(shown, marks)]
     lines = [[marks[i] for i in line] for line in reading_order(boxes, size)]
     return Page(lines, grey, scale, _doubts(marks))
 
 # %% ../nbs/93_pages.ipynb #c034
-def _read_shapes(shapes, ink, size, network, least):
-    from mnist_nb.cnn import predict_probs
+def _read_shapes(shapes, ink, size, find_probs, least):
     parts, tried = [], 0
     for _, mask in shapes:
         some = _parts(mask, size)
@@ -326,7 +324,7 @@ def _read_shapes(shapes, ink, size, network, least):
         tried += len(parts[-1]) - 1
     images = [_as_image(ink[where][:, a:b], mask[:, a:b])
               for (where, mask), some in zip(shapes, parts) for a, b in some]
-    probs = iter(zip(images, predict_probs(network, np.stack(images))))
+    probs = iter(zip(images, find_probs(np.stack(images))))
     marks, boxes = [], []
     for ((y, x), mask), some in zip(shapes, parts):
         seen = {part: next(probs) for part in some}

@@ -766,20 +766,23 @@ def teach(
     sets:tuple,                   # digits, labels and strangers, as `teaching_sets` has
     teaching:Teaching=Teaching(), # how
     seed:int=42,                  # where order and distortions start
+    device:str='cpu',             # as in `pick_device`
 ):                                # a new `MnistCNN`, ready to predict
     """Go on training the shipped network, with outlier exposure (Hendrycks, Mazeika and
-    Dietterich 2019)."""
+    Dietterich 2019). Errors of `pick_device`."""
     import torch
     from torch.nn import functional as F
-    from mnist_nb.cnn import as_batch, load_cnn
+    from mnist_nb.cnn import as_batch, load_cnn, pick_device
     from mnist_nb.speed import bfloat16_autocast, pooled_first, random_affine
     train = holdout_split()[0]
     images, labels = (a[train] for a in load_mnist('train'))
     digits, drawn_labels, strangers = sets
-    parts = [as_batch(x) for x in (images, digits, strangers)]
-    y, drawn_y = (torch.tensor(a, dtype=torch.long) for a in (labels, drawn_labels))
+    device = pick_device(device)
+    parts = [as_batch(x).to(device) for x in (images, digits, strangers)]
+    y, drawn_y = (torch.tensor(a, dtype=torch.long, device=device)
+                  for a in (labels, drawn_labels))
     rng, model = torch.Generator().manual_seed(seed), load_cnn().train()
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(device, memory_format=torch.channels_last)
     steps = teaching.seen//sum(teaching.batch)
     optimiser = torch.optim.AdamW(model.parameters(), teaching.learning_rate, (.9, .99),
                                   weight_decay=teaching.weight_decay, fused=True)
@@ -790,7 +793,7 @@ def teach(
     for mnist, drawn, odd in zip(*orders):
         x = torch.cat([x[i] for x, i in zip(parts, (mnist, drawn, odd))])
         x = random_affine(x.contiguous(memory_format=torch.channels_last), rng)
-        with bfloat16_autocast(): scores = pooled_first(model, x).float()
+        with bfloat16_autocast(device.type): scores = pooled_first(model, x).float()
         n = len(mnist) + len(drawn)
         loss = F.cross_entropy(scores[:n], torch.cat([y[mnist], drawn_y[drawn]]),
                                label_smoothing=teaching.label_smoothing)

@@ -55,7 +55,7 @@ class Fitted:
 class Method:
     "A way to read digits, and what others published about it."
     title:str              # what to call it in a table
-    train:Callable         # seed -> `Fitted`
+    train:Callable         # seed, and a device other than the CPU -> `Fitted`
     recipe:dict            # what decides its result, apart from the seed
     seeds:tuple = (0,)     # which seeds the course ran; one where chance plays no part
     published:str = '–'    # error on the same test images, and who says so
@@ -66,9 +66,10 @@ def classic(
     make:Callable,       # seed -> a scikit-learn classifier that is not yet fitted
     parameters:Callable, # fitted classifier -> how many numbers it keeps
     n_train:int=60_000,  # how many of the training images it sees, from the first on
-) -> Callable:           # seed -> `Fitted`, as `Method.train` wants it
-    "Train a scikit-learn classifier on the training images."
-    def train(seed):
+) -> Callable:           # seed, device -> `Fitted`, as `Method.train` wants it
+    """Train a scikit-learn classifier on the training images, on the processor,
+    whichever the device."""
+    def train(seed, device='cpu'):
         images, labels = (a[:n_train] for a in load_mnist('train'))
         model = make(seed).fit(as_vectors(images), labels)
         def predict(x): return model.predict(as_vectors(x))
@@ -118,25 +119,27 @@ def network(
     recipe:Recipe,   # a recipe of Chapter 7
     make:Callable=MnistCNN,  # makes what is trained
     predict:Callable=predict_probs,  # model, images, prepare -> probabilities
-) -> Callable:       # seed -> `Fitted`
+) -> Callable:       # seed, device -> `Fitted`
     "Train a network by a recipe on the 50,000 images that are not held out."
-    def train(seed):
-        return _fitted(train_recipe(recipe, seed, make), predict=predict)
+    def train(seed, device='cpu'):
+        return _fitted(train_recipe(recipe, seed, make, device), predict=predict)
     return train
 
 def course_network(
-    seed:int,  # as in settings.ini
-) -> Fitted:   # the network of Chapter 4
+    seed:int,          # as in settings.ini
+    device:str='cpu',  # as in `pick_device`
+) -> Fitted:           # the network of Chapter 4
     "Train `MnistCNN` as Chapter 4 does."
-    return _fitted(train_cnn(Settings(seed=seed, device='cpu')))
+    return _fitted(train_cnn(Settings(seed=seed), device=device))
 
 def vote(
     recipe:Recipe,   # a recipe of Chapter 7
     voters:int=10,   # how many networks
-) -> Callable:       # seed -> `Fitted`
+) -> Callable:       # seed, device -> `Fitted`
     "Train several networks from different seeds, and average their probabilities."
-    def train(seed):
-        return _fitted(*(train_recipe(recipe, voters*seed + i) for i in range(voters)))
+    def train(seed, device='cpu'):
+        return _fitted(*(train_recipe(recipe, voters*seed + i, device=device)
+                         for i in range(voters)))
     return train
 
 # %% ../nbs/10_results.ipynb #c010c
@@ -244,11 +247,14 @@ METHODS = {
 def run_method(
     name:str,          # a key of `METHODS`
     seed:int=0,        # where its random numbers start
+    device:str='cpu',  # where a network is trained: as in `pick_device`
 ) -> tuple[dict, Fitted]:  # what came out, as it is stored; what was trained
-    "Train a method once and measure it. `ValueError` for an unknown name."
+    """Train a method once and measure it. `ValueError` for an unknown name; errors of
+    `pick_device`."""
     _check_name(name)
     start = time.perf_counter()
-    fitted = METHODS[name].train(seed)
+    train = METHODS[name].train
+    fitted = train(seed) if device == 'cpu' else train(seed, device)
     return judge_fitted(name, seed, fitted, time.perf_counter() - start), fitted
 
 # %% ../nbs/10_results.ipynb #c018a

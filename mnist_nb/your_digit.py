@@ -6,8 +6,8 @@ Docs: https://mnist-nb.github.io/mnist_nb/your_digit.html.md"""
 
 # %% auto #0
 __all__ = ['simulate_photo', 'open_picture', 'as_grey', 'find_ink', 'find_shape', 'find_sheet', 'remove_lines', 'cut_out',
-           'fit_box', 'centre_mass', 'fit_pen', 'Prepared', 'prepare_digit', 'plot_stages', 'Answer', 'predict_digit',
-           'draw_strokes', 'plot_answer']
+           'fit_box', 'centre_mass', 'fit_pen', 'Prepared', 'prepare_digit', 'plot_stages', 'numpy_probs', 'Answer',
+           'predict_digit', 'draw_strokes', 'plot_answer']
 
 # %% ../nbs/09_your_digit.ipynb #c004
 import argparse
@@ -19,7 +19,7 @@ import os
 import sys
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw, ImageOps
 from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold, threshold_otsu
 
-from .data import check_images
+from .data import MEAN, STD, check_images, read_weights, shipped_file
 
 # %% ../nbs/09_your_digit.ipynb #c007
 def simulate_photo(
@@ -74,7 +74,9 @@ _ON_LINES = .6      # what is left of lines: a piece that lies on them by so muc
 _COVERED = .4, .85  # of that so much is line alone, and so much is any ink
 # Step 3: kept the parts of one digit together, and digits side by side apart
 _WEAK = .5          # ink above this share of Otsu's threshold counts beside sure ink
+_SHADE = .1         # what is fainter is shade, if Otsu's threshold parts it badly
 _FAINT = .15        # contrast below which ink is doubtful; photos have .59 or more
+_DUST = 5           # pixels: of what is faint once smoothed, so much is dust
 _SPECK = .02        # pieces with a smaller share of the largest one's pixels are dust
 _EDGE = .02         # what lies so near to the picture's edge is no digit
 _REACH = .1         # pieces nearer than this share of the largest one's size join it
@@ -92,6 +94,7 @@ _FULL = .35         # more ink than this, as a share of all white, is no digit
 _WIDE = 1.9         # nor is what is wider than this many times its height
 _SMALL = .03        # a shape smaller than this share of its sheet: measured below
 _NEAR = .06         # so near to two opposite edges, the crop is the digit's own box
+_SOFT = 2.5         # how steep its edges are: 2.6 in blurred photos of digits, or more
 _UNSURE = .8        # a probability below this is doubtful: a judgement, too
 
 # %% ../nbs/09_your_digit.ipynb #c018
@@ -255,14 +258,17 @@ def find_shape(
     smooth = ndimage.gaussian_filter(ink, 1)
     sure = _sure_ink(smooth)
     strong = (smooth > sure) & ~_rim(ink.shape)
-    if not _is_ink(smooth, strong): return np.zeros(ink.shape, bool), 0
     mask = apply_hysteresis_threshold(smooth, weak*sure, sure)
     pieces, number = ndimage.label(mask, _AROUND)
     areas = np.bincount(pieces[strong], minlength=number + 1)
+    size = max((np.ptp(i) + 1 for i in np.nonzero(pieces == areas.argmax())), default=0)
+    # Smoothed, a hairline on a large sheet is faint. Many specks are noise.
+    alone = size > _DUST and 2*areas.max() > areas.sum()
+    if not (_is_ink(smooth, strong) or alone and _is_ink(ink, strong)):
+        return np.zeros(ink.shape, bool), 0
     large = areas >= _SPECK*areas.max()
     mask &= large[pieces]
     if large.sum() == 1: return mask, 1
-    size = max(np.ptp(i) + 1 for i in np.nonzero(pieces == areas.argmax()))
     groups, _ = ndimage.label(_dilated(mask, max(1, _REACH/2*size)), _AROUND)
     areas = np.bincount(groups[mask & strong])
     return mask & (groups == areas.argmax()), int((areas >= _BESIDE*areas.max()).sum())
@@ -277,11 +283,11 @@ def _is_ink(ink, mask):  # or only noise and uneven paper, which Otsu divides, t
     apart = ink[mask].mean() - ink[~mask].mean()
     return apart > .02 and (apart > _FAINT or _explained(ink, mask) > .8)
 
-def _sure_ink(ink):  # a threshold; a second one where the first parts shade from paper
+def _sure_ink(ink):  # a threshold; a higher one where the first parts shade from paper
     sure = threshold_otsu(ink)
     above = ink > sure
     if _is_ink(ink, above) or not above.any(): return sure
-    return threshold_otsu(ink[above])
+    return max(threshold_otsu(ink[above]), _SHADE)
 
 def _rim(shape):  # bool: along the picture's edge, where scanners leave dark lines
     (h, w), (y, x) = shape, [int(_EDGE*n) for n in shape]
@@ -297,7 +303,7 @@ def find_sheet(
     grey:np.ndarray,  # float [h, w], from 0 to 255
 ) -> np.ndarray:      # float32 [h', w']: the sheet alone; `grey` if there is no more
     "Cut out and straighten a sheet that has a desk, a frame or a printed box around."
-    for _ in range(3):
+    for _ in range(2):
         corners = _find_corners(grey)
         if corners is None: break
         grey = _straighten(grey, corners)
@@ -405,11 +411,10 @@ def remove_lines(
     mask = smooth > _WEAK*threshold_otsu(smooth)
     found = [(0, *_find_lines(smooth, mask)),  # level lines, then upright ones
              (1, *[v.T for v in _find_lines(smooth.T, mask.T)])]
-    (_, _, level), (_, _, upright) = found
-    if not level.any() and not upright.any(): return ink
-    digit, shapes = find_shape(np.where(level | upright, 0, ink))
-    small = max(digit.any(0).sum(), digit.any(1).sum()) < .1*max(ink.shape)
-    if not shapes or small and (digit & _dilated(level | upright, 3)).any():
+    on_lines = found[0][2] | found[1][2]
+    if not on_lines.any(): return ink
+    digit, shapes = find_shape(np.where(on_lines, 0, ink))
+    if not shapes or any(_hugs(digit, lines, axis) for axis, lines, _ in found):
         return ink  # all was a line: a 1, perhaps
     many = sum(_number(lines, axis) for axis, lines, _ in found) > 2.1
     found = [(axis, lines, erase) for axis, lines, erase in found
@@ -504,10 +509,19 @@ def _runs_on(lines, axis, digit):  # beyond the digit on both sides
     (a, b), (first, last) = _ends(lines, axis), _ends(digit, axis)
     return a < first - _APART*len(digit) and b > last + _APART*len(digit)
 
-def _is_ruling(lines, axis, digit, ink):  # thinner or paler than the pen
+def _touches(digit, lines, axis):
+    return (digit & _dilated(lines, _width(lines, axis)/2 + 3)).any()
+
+def _hugs(digit, lines, axis):  # a small piece of the line's own edge
+    small = max(digit.any(0).sum(), digit.any(1).sum()) < .1*max(digit.shape)
+    near = np.ptp(_ends(digit, 1 - axis)) < 3*_width(lines, axis)
+    return small and near and _touches(digit, lines, axis)
+
+def _is_ruling(lines, axis, digit, ink):  # thinner or paler than the pen, or a fold
     thinner = _width(lines, axis) < .6*_pen_width(digit)
     paler = np.median(ink[lines]) < .6*np.median(ink[digit])
-    return thinner or paler
+    share = np.ptp(_ends(digit, axis))/np.ptp(_ends(lines, axis))
+    return thinner or paler or share < (.25 if _touches(digit, lines, axis) else .5)
 
 def _pen_width(mask):  # of strokes: four times the mean distance from their edge
     return 4*ndimage.distance_transform_edt(np.pad(mask, 1)).sum()/mask.sum()
@@ -576,6 +590,14 @@ class Prepared:
     image:np.ndarray   # uint8 [28, 28]: what the network takes
     warnings:tuple     # why the picture may be no digit: short sentences
 
+def _is_soft(ink, mask):  # from edge to edge, and shading off over its whole width
+    top, bottom, left, right = _gaps(mask)
+    if min(max(top, bottom), max(left, right)) > 0 or mask.all(): return False
+    slope = np.hypot(*np.gradient(ndimage.gaussian_filter(ink, 1)))
+    outline = mask & ~ndimage.binary_erosion(mask, border_value=1)
+    steep = slope[outline].mean()*_pen_width(mask)
+    return steep < _SOFT*np.median(ink[mask])
+
 def _suspicions(ink, mask, shapes, image, whole):
     paper = 0 if mask.all() else np.median(ink[~mask])
     contrast = np.median(ink[mask]) - paper
@@ -589,7 +611,8 @@ def _suspicions(ink, mask, shapes, image, whole):
              (width > _WIDE*height, 'the shape is wider than a digit'),
              (max(height, width) < _SMALL*max(mask.shape),
               'the shape is very small on its sheet'),
-             (cut, 'the ink touches the edge: is the digit cut off?')]
+             (cut, 'the ink touches the edge: is the digit cut off?'),
+             (_is_soft(ink, mask), 'its edges are soft: is it a fold or a shadow?')]
     return tuple(text for wrong, text in found if wrong)
 
 # %% ../nbs/09_your_digit.ipynb #c044
@@ -634,6 +657,33 @@ def _draw_stages(axes, p):
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(True)  # else a white sheet has no edge on a white page
 
+# %% ../nbs/09_your_digit.ipynb #c070b
+def _convolve(maps, weight, bias):  # [n, a, h, w], [b, a, 3, 3], [b] -> [n, b, h, w]
+    padded = np.pad(maps, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    patches = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+    sums = np.tensordot(patches, weight, axes=((1, 4, 5), (1, 2, 3))) + bias
+    return sums.transpose(0, 3, 1, 2)
+
+def _max_pool(maps):  # [n, a, h, w] -> [n, a, h//2, w//2]
+    n, a, h, w = maps.shape
+    return maps[..., :h//2*2, :w//2*2].reshape(n, a, h//2, 2, w//2, 2).max((3, 5))
+
+def numpy_probs(
+    weights:dict,       # of an `MnistCNN`, as `read_weights` reads them
+    images:np.ndarray,  # uint8 [n, 28, 28]; n may be 0
+) -> np.ndarray:        # float32 [n, 10], each row adds up to 1
+    """Compute what `predict_probs` computes, without PyTorch. `TypeError` or
+    `ValueError` for anything but uint8 [n, 28, 28]."""
+    x = (check_images(images)[:, None]/np.float32(255) - MEAN)/STD
+    for i in (1, 2, 3):
+        w, b = weights[f'conv{i}.weight'], weights[f'conv{i}.bias']
+        x = _max_pool(np.maximum(_convolve(x, w, b), 0))
+    x = x.reshape(len(x), 64*3*3)
+    x = np.maximum(x @ weights['fc1.weight'].T + weights['fc1.bias'], 0)
+    scores = x @ weights['fc2.weight'].T + weights['fc2.bias']
+    powers = np.exp(scores - scores.max(1, keepdims=True))
+    return powers/powers.sum(1, keepdims=True)
+
 # %% ../nbs/09_your_digit.ipynb #c071a
 @dataclass(frozen=True, eq=False)
 class Answer:
@@ -649,11 +699,17 @@ class Answer:
     def refused(self): return self.digit is None and bool(self.prepared.mask.any())
 
 @lru_cache
-def _network():  # the package's own, and the probability below which it refuses
-    from mnist_nb.cnn import load_card, load_cnn
-    try: name, card = 'handwriting', load_card('handwriting')
-    except FileNotFoundError: name, card = 'mnist_cnn', load_card()
-    return load_cnn(name=name), card.get('refuse_below', 0)
+def _handwriting():  # its weights, and the probability below which it refuses
+    card = json.loads(shipped_file('handwriting', 'json').read_text(encoding='utf8'))
+    return read_weights(shipped_file('handwriting')), card['refuse_below']
+
+def _reader(model):  # images -> probabilities; the probability below which it refuses
+    if model is None:
+        weights, least = _handwriting()
+        return partial(numpy_probs, weights), least
+    from mnist_nb.cnn import predict_probs
+    _survive_forks()
+    return partial(predict_probs, model), 0
 
 @lru_cache
 def _survive_forks():  # PyTorch would wait for ever for threads that a fork left behind
@@ -664,18 +720,16 @@ def _survive_forks():  # PyTorch would wait for ever for threads that a fork lef
 # %% ../nbs/09_your_digit.ipynb #c071
 def predict_digit(
     source:str|Path|bytes|np.ndarray|Image.Image,  # anything that `open_picture` takes
-    model=None,  # scores [n, 1, 28, 28]; the package's own network if None, which may
-                 # refuse: its card says below which probability
+    model=None,  # a network of PyTorch, scores [n, 1, 28, 28]; the package's own if
+                 # None, which may refuse: its card says below which probability
 ) -> Answer:     # the digit, ten probabilities, stages, warnings
     """Read a picture of one handwritten digit. Raises what `open_picture` raises, and
     nothing for a picture that opens."""
-    from mnist_nb.cnn import predict_probs
-    _survive_forks()
+    find_probs, least = _reader(model)
     prepared = prepare_digit(source)
     if not prepared.mask.any():
         return Answer(None, np.full(10, .1, np.float32), prepared, prepared.warnings)
-    network, least = (model, 0) if model else _network()
-    probs = predict_probs(network, prepared.image[None])[0]
+    probs = find_probs(prepared.image[None])[0]
     digit, sure, warned = int(probs.argmax()), probs.max(), prepared.warnings
     if sure < least:
         warned += ('not sure enough to answer: '
@@ -824,6 +878,7 @@ def plot_answer(
     """Draw the stages, the network's probabilities, the template's answer and the maps
     of the first layer."""
     from matplotlib import pyplot as plt
+    from mnist_nb.cnn import load_cnn
     from mnist_nb.feature_maps import record_activations
     fig = plt.figure(figsize=(8, 5), layout='constrained')
     above, below = fig.subfigures(2, 1, height_ratios=(1, 1.5))
@@ -838,7 +893,7 @@ def plot_answer(
     bars.set(xticks=range(10), ylim=(0, 1.02), xlabel='digit', ylabel='probability',
              title=title)
     image = answer.prepared.image[None]
-    network = model or _network()[0]
+    network = load_cnn(name='handwriting') if model is None else model
     values = record_activations(network, 'relu1', image)['relu1'][0].numpy()
     padded = np.pad(values, ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
     grid = np.block([list(padded[i:i+4]) for i in range(0, 16, 4)])

@@ -24,6 +24,7 @@ from mnist_nb.playground import _answers, _example_photos, _learned, _to_learn, 
 from mnist_nb.speed import one_cycle
 from mnist_nb.your_digit import find_ink, predict_digit
 from test_pages import PHONE, address, opened, options_for, site  # noqa: F401  fixtures
+from test_your_digit import folded_sheet, hairline, shadow
 
 FORWARD = """async ([home, url, images]) => {
     const { forward, normalise, parseWeights } = await import(home + 'interactive/network.js');
@@ -448,6 +449,9 @@ def some_pictures(n):
             yield "drawing on nothing", saved(clear)
             yield "large drawing", saved(drawing.resize((1100, 1500)))
             yield "small drawing", saved(drawing.resize((30, 45)))
+    yield from ((f"fold, {at} and {width}", saved(folded_sheet(at, width))) for at in (660, 940) for width in (6, 20))
+    yield "shadow", saved(shadow())
+    yield "hairline", saved(hairline())
     yield "blank", saved(np.full((60, 90), 200, np.uint8))
     yield "noise", saved(rng.integers(0, 256, (150, 130), np.uint8))
 

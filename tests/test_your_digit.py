@@ -19,6 +19,7 @@ import mnist_nb
 from conftest import saved
 from mnist_nb import your_digit
 from mnist_nb.__main__ import main
+from mnist_nb.cnn import load_cnn
 from mnist_nb.your_digit import draw_strokes, open_picture, predict_digit, prepare_digit
 
 STROKES = [[(110, 60), (80, 160), (200, 160)], [(170, 90), (165, 230)]]
@@ -92,13 +93,54 @@ def test_very_thick_and_very_thin_pens(side, pen):
     assert predict_digit(draw_strokes(strokes, side, pen)).digit == 4
 
 
+def small_on_a4(picture, side):
+    "A scan of an A4 page at 150 dpi with a small picture on it, as an array"
+    page = np.full((1754, 1240), 238.0)
+    page[1000 : 1000 + side, 300 : 300 + side] = np.asarray(picture.resize((side, side), Image.Resampling.BOX))
+    return page
+
+
+def folded_sheet(at, width):
+    "A small 4 on a scan whose fold is nearly as dark as the pen"
+    shade = 150 * np.exp(-(((np.arange(1754) - at) / width) ** 2))
+    return (small_on_a4(FOUR, 150) - shade[:, None]).clip(0, 255).astype(np.uint8)
+
+
+def shadow():
+    "A blank sheet with a shadow from edge to edge"
+    return np.tile(220 - 60 * np.exp(-(((np.arange(300) - 150) / 40) ** 2)), (400, 1)).astype(np.uint8)
+
+
+def hairline():
+    "A 4 drawn with a hairline on a scan with a dark edge and a soft fold"
+    page = small_on_a4(draw_strokes(STROKES, width=10), 64)
+    page[:, :12] -= 40
+    return (page - 12 * np.exp(-(((np.arange(1240) - 700) / 70) ** 2))).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("width", [6, 20])
+@pytest.mark.parametrize("at", [660, 940])
+def test_a_fold_is_no_stroke(at, width):
+    assert predict_digit(folded_sheet(at, width)).digit == 4
+
+
+def test_a_shadow_is_suspected():
+    assert "its edges are soft: is it a fold or a shadow?" in predict_digit(shadow()).warnings
+
+
+def test_a_hairline_on_a_large_sheet_is_found():
+    prepared = prepare_digit(hairline())
+    y, x = (np.mean(i) * 1754 / 400 for i in np.nonzero(prepared.mask))
+    assert 1000 < y < 1064 and 300 < x < 364
+
+
 def test_an_answer_is_refused_below_the_limit(monkeypatch, folder, capsys):
-    network, _ = your_digit._network()
-    monkeypatch.setattr(your_digit, "_network", lambda: (network, 1.1))
+    weights, _ = your_digit._handwriting()
+    monkeypatch.setattr(your_digit, "_handwriting", lambda: (weights, 1.1))
     answer = predict_digit(FOUR)
     assert answer.refused and answer.digit is None and answer.probs.argmax() == 4
     assert "the best guess, 4, has" in answer.warnings[-1]
-    assert predict_digit(FOUR, network).digit == 4, "who brings a network gets its answer"
+    assert predict_digit(FOUR, load_cnn()).digit == 4, "who brings a network gets its answer"
     assert not predict_digit(np.zeros((40, 40))).refused
     assert main(["predict", "four.png"]) == 0
     assert capsys.readouterr().out.startswith("four.png: no digit; warning: not sure enough to answer")
@@ -149,11 +191,12 @@ def test_command_json_and_standard_input(folder):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that can fork")
-def test_a_forked_process_predicts(request):
+@pytest.mark.parametrize("model", [None, load_cnn()])
+def test_a_forked_process_predicts(model, request):
     request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
     torch.set_num_threads(2)
-    predict_digit(FOUR)  # starts threads, which a fork does not take along
-    process = multiprocessing.get_context("fork").Process(target=predict_digit, args=[FOUR])
+    predict_digit(FOUR, model)  # starts threads, which a fork does not take along
+    process = multiprocessing.get_context("fork").Process(target=predict_digit, args=[FOUR, model])
     process.start()
     process.join(30)
     process.kill()
@@ -171,8 +214,8 @@ def test_command_usage(arguments, capsys):
 def test_a_prediction_imports_only_what_it_needs():
     code = "import sys; from mnist_nb.__main__ import main; main(['predict', '-']); print({*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], input=saved(FOUR, "png"), capture_output=True, timeout=120)
-    assert b"'torch'" in done.stdout
-    for name in ("fastai", "pandas", "matplotlib", "sklearn", "skimage.morphology", "skimage.measure"):
+    assert b"'scipy'" in done.stdout
+    for name in ("torch", "fastai", "pandas", "matplotlib", "sklearn", "skimage.morphology", "skimage.measure"):
         assert f"'{name}'".encode() not in done.stdout, name
 
 

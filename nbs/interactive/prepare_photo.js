@@ -5,9 +5,9 @@ import { centreMass, fitBox } from "./prepare.js";
 
 const WINDOW = 0.8, GRID = 24;
 const TILT = 0.16, THIN = 0.045, LONG = 0.5, APART = 0.02, ON_LINES = 0.6, EDGE = 0.02, COVERED = [0.4, 0.85];
-const WEAK = 0.5, FAINT = 0.15, SPECK = 0.02, REACH = 0.1, BESIDE = 0.1, PEN = [0.06, 0.2];
+const WEAK = 0.5, FAINT = 0.15, SHADE = 0.1, DUST = 5, SPECK = 0.02, REACH = 0.1, BESIDE = 0.1, PEN = [0.06, 0.2];
 const LEVELS = 14, SHEET = [0.1, 0.99], LENGTH = 0.35, FITS = 0.93, SLANT = 0.35, JUMP = 15;
-const FULL = 0.35, WIDE = 1.9, SMALL = 0.03, NEAR = 0.06;
+const FULL = 0.35, WIDE = 1.9, SMALL = 0.03, NEAR = 0.06, SOFT = 2.5;
 
 const f = Math.fround, clip = (v, low, high) => Math.min(Math.max(v, low), high);
 const any = ({ values }) => values.includes(1), mean = (values) => sum(values) / values.length;
@@ -56,13 +56,8 @@ function isInk(values, above) { // or only noise and uneven paper
 }
 
 function sureInk(values) { // a threshold; a higher one where the first parts shade from paper
-  let sure = otsu(values);
-  for (let i = 0; i < 2; i++) {
-    const above = maskOf({ values }, (v) => v > sure);
-    if (isInk(values, above.values) || !any(above)) break;
-    sure = otsu(where(values, above));
-  }
-  return sure;
+  const sure = otsu(values), above = maskOf({ values }, (v) => v > sure);
+  return isInk(values, above.values) || !any(above) ? sure : Math.max(otsu(where(values, above)), f(SHADE));
 }
 
 function rimOf({ width, height, values }) { // along the picture's edge, where scanners leave dark lines
@@ -70,16 +65,20 @@ function rimOf({ width, height, values }) { // along the picture's edge, where s
   return maskOf({ values, width, height }, (_, i) => i % width < x || i % width >= width - x || i < y * width || i >= (height - y) * width);
 }
 
+function extent(mask) { // of the box around it, the longer side
+  const { rows, columns } = filled(mask);
+  return rows.length && Math.max(rows.at(-1) - rows[0], columns.at(-1) - columns[0]) + 1;
+}
+
 export function findShape(ink) { // the pixels of the largest shape, and how many sizeable shapes there are
   const smooth = gaussian(ink), sure = sureInk(smooth.values), rim = rimOf(ink).values, strong = maskOf(smooth, (v, i) => v > sure && !rim[i]);
-  if (!isInk(smooth.values, strong.values)) return { mask: maskOf(ink, () => false), shapes: 0 };
   let mask = hysteresis(smooth, f(WEAK * sure), sure);
-  const pieces = label(mask, true), { labels } = pieces, areas = counted(pieces, strong.values);
-  const least = SPECK * areas[largest(areas)], large = areas.map((a) => a >= least);
+  const pieces = label(mask, true), { labels } = pieces, areas = counted(pieces, strong.values), first = largest(areas);
+  const size = extent(maskOf(mask, (_, i) => labels[i] === first)), least = SPECK * areas[first], large = areas.map((a) => a >= least);
+  const alone = size > DUST && 2 * areas[first] > sum(areas); // smoothed, a hairline on a large sheet is faint; many specks are noise
+  if (!isInk(smooth.values, strong.values) && !(alone && isInk(ink.values, strong.values))) return { mask: maskOf(ink, () => false), shapes: 0 };
   mask = maskOf(mask, (v, i) => v && large[labels[i]]);
   if (sum(large) === 1) return { mask, shapes: 1 };
-  const { rows, columns } = filled(maskOf(mask, (_, i) => labels[i] === largest(areas)));
-  const size = Math.max(rows.at(-1) - rows[0], columns.at(-1) - columns[0]) + 1;
   const groups = label(dilated(mask, Math.max(1, REACH / 2 * size)), true), both = maskOf(mask, (v, i) => v && strong.values[i]);
   const counts = counted(groups, both.values), most = largest(counts);
   return { mask: maskOf(mask, (v, i) => v && groups.labels[i] === most), shapes: counts.filter((n) => n >= BESIDE * counts[most]).length };
@@ -296,8 +295,21 @@ function penWidth(mask) { // of strokes: four times the mean distance from their
   return 4 * distances(padded(mask, 1)).reduce((a, v) => a + Math.sqrt(v), 0) / count(mask);
 }
 
-function isRuling(of, digit, ink) { // thinner or paler than the pen
-  return widthOf(of) < 0.6 * penWidth(digit) || median(where(ink.values, of.lines)) < f(f(0.6) * median(where(ink.values, digit)));
+function touches(digit, of) {
+  const near = dilated(of.lines, widthOf(of) / 2 + 3).values;
+  return digit.values.some((v, i) => v && near[i]);
+}
+
+const between = ([first, last]) => last - first;
+
+function hugs(digit, of) { // a small piece of the line's own edge
+  const { rows, columns } = filled(digit), small = Math.max(rows.length, columns.length) < 0.1 * Math.max(digit.width, digit.height);
+  return small && between(endsOf(digit, !of.upright)) < 3 * widthOf(of) && touches(digit, of);
+}
+
+function isRuling(of, digit, ink) { // thinner or paler than the pen, or a fold
+  if (widthOf(of) < 0.6 * penWidth(digit) || median(where(ink.values, of.lines)) < f(f(0.6) * median(where(ink.values, digit)))) return true;
+  return between(endsOf(digit, of.upright)) / between(endsOf(of.lines, of.upright)) < (touches(digit, of) ? 0.25 : 0.5);
 }
 
 function remains(mask, found) { // pieces of which most lie on lines, or along the edge
@@ -314,12 +326,7 @@ export function removeLines(ink) {
   const erased = found.map(({ erase }) => erase.values), most = maskOf(mask, (_, i) => erased[0][i] || erased[1][i]);
   if (!any(most)) return ink;
   const { mask: digit, shapes } = findShape(like(ink, ink.values.map((v, i) => (most.values[i] ? 0 : v))));
-  const { rows, columns } = filled(digit), small = Math.max(rows.length, columns.length) < 0.1 * Math.max(ink.width, ink.height);
-  if (!shapes) return ink;
-  if (small) {
-    const near = dilated(most, 3).values;
-    if (digit.values.some((v, i) => v && near[i])) return ink; // all was a line: a 1, perhaps
-  }
+  if (!shapes || found.some((of) => hugs(digit, of))) return ink; // all was a line: a 1, perhaps
   const many = sum(found.map(numberOf)) > 2.1;
   found = found.filter((of) => (many || isAcross(of)) && (numberOf(of) > 2.1 || runsOn(of, digit)));
   if (sum(found.map(numberOf)) < 1.2) found = found.filter((of) => isRuling(of, digit, ink)); // a single one
@@ -347,6 +354,22 @@ export function fitPen(crop, mask) { // hairlines wider, very thick strokes thin
   return kept.rows.length ? chosen(drawn, kept) : crop;
 }
 
+function isSoft(ink, mask) { // from edge to edge, and shading off over its whole width
+  const [top, bottom, left, right] = gaps(mask), { width: w, height: h } = mask, { values } = gaussian(ink);
+  if (Math.min(Math.max(top, bottom), Math.max(left, right)) > 0 || count(mask) === w * h) return false;
+  const inside = (y, x) => y < 0 || y >= h || x < 0 || x >= w || mask.values[y * w + x];
+  const slope = (i, low, high, step) => (values[high ? i : i + step] - values[low ? i : i - step]) / (low || high ? 1 : 2);
+  let steep = 0, n = 0;
+  for (let y = 0, i = 0; y < h; y++) {
+    for (let x = 0; x < w; x++, i++) {
+      if (!mask.values[i] || (inside(y - 1, x) && inside(y + 1, x) && inside(y, x - 1) && inside(y, x + 1))) continue;
+      steep += Math.hypot(slope(i, y === 0, y === h - 1, w), slope(i, x === 0, x === w - 1, 1));
+      n += 1;
+    }
+  }
+  return steep / n * penWidth(mask) < SOFT * median(where(ink.values, mask));
+}
+
 const percent = (share) => `${round(100 * share)}%`;
 
 function suspicions(ink, mask, shapes, image, whole) {
@@ -360,6 +383,7 @@ function suspicions(ink, mask, shapes, image, whole) {
     [width > WIDE * height, "the shape is wider than a digit"],
     [Math.max(height, width) < SMALL * long, "the shape is very small on its sheet"],
     [whole && Math.min(top, bottom, left, right) === 0 && !tight, "the ink touches the edge: is the digit cut off?"],
+    [isSoft(ink, mask), "its edges are soft: is it a fold or a shadow?"],
   ].filter(([wrong]) => wrong).map(([, text]) => text);
 }
 
