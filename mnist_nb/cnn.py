@@ -245,7 +245,8 @@ def save_weights(
     model:nn.Module,  # the trained network
     path:str|Path,    # where to write, such as 'my_cnn.safetensors'
 ) -> Path:            # the file
-    "Save a network's weights. The file appears whole or not at all."
+    """Save a network's weights. The file appears whole or not at all; `OSError` if it
+    cannot be written."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
     weights = {k: v.cpu().contiguous() for k, v in model.state_dict().items()}
@@ -257,11 +258,12 @@ def save_weights(
 
 def load_cnn(
     path:str|Path|None=None,  # from `save_weights`; the package's own weights if None
-    name:str='mnist_cnn',     # which of those: 'mnist_cnn' or 'handwriting'
+    name:str='mnist_cnn',     # which of those, without a path: or 'handwriting'
 ) -> MnistCNN:                # ready to predict
     """Load a trained `MnistCNN`. `FileNotFoundError` or `ValueError` if the file is
     missing, damaged or of another network, `ValueError` for another name."""
-    path, model = Path(path or shipped_file(name)), MnistCNN()
+    path = shipped_file(name) if path is None else Path(path)
+    model = MnistCNN()
     weights = {k: torch.tensor(w) for k, w in read_weights(path).items()}
     try: model.load_state_dict(weights)
     except RuntimeError as e:

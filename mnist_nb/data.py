@@ -323,7 +323,7 @@ def prepare_fastai_folders(
 # %% ../nbs/90_data.ipynb #c066b
 def shipped_file(
     name:str='mnist_cnn',     # which weights: 'mnist_cnn' or 'handwriting'
-    kind:str='safetensors',   # their arrays; 'json': their card
+    kind:str='safetensors',   # 'safetensors': their arrays; 'json': their card
 ) -> Path:                    # where it is in the package
     """Find weights that ship with the package, or their card. `ValueError` for another
     name."""

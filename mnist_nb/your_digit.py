@@ -68,15 +68,15 @@ _GRID = 24          # points along a side at which the paper is estimated
 # Lines on the paper: none of 1,000 held-out digits with thin pens loses any ink
 _TILT = .16         # their slope at most: 9°
 _THIN = .045        # their width at most, as a share of the picture
-_LONG = .5          # each part of a line is seen over this share of the picture
+_LONG = .5          # length of the window in which one is looked for, as such a share
+_COVERED = .4, .85  # share of the window: thin ink at least, and any ink at least
 _APART = .02        # they run on beyond the digit by this share of the picture
-_ON_LINES = .6      # what is left of lines: a piece that lies on them by so much
-_COVERED = .4, .85  # of that so much is line alone, and so much is any ink
+_ON_LINES = .6      # a piece goes as well if this share of it lies on lines
 # Step 3: kept the parts of one digit together, and digits side by side apart
 _WEAK = .5          # ink above this share of Otsu's threshold counts beside sure ink
-_SHADE = .1         # what is fainter is shade, if Otsu's threshold parts it badly
+_SHADE = .1         # least threshold of the second division: fainter is shade
 _FAINT = .15        # contrast below which ink is doubtful; photos have .59 or more
-_DUST = 5           # pixels: of what is faint once smoothed, so much is dust
+_DUST = 5           # pixels: what is no longer, and faint once smoothed, is dust
 _SPECK = .02        # pieces with a smaller share of the largest one's pixels are dust
 _EDGE = .02         # what lies so near to the picture's edge is no digit
 _REACH = .1         # pieces nearer than this share of the largest one's size join it
@@ -94,7 +94,7 @@ _FULL = .35         # more ink than this, as a share of all white, is no digit
 _WIDE = 1.9         # nor is what is wider than this many times its height
 _SMALL = .03        # a shape smaller than this share of its sheet: measured below
 _NEAR = .06         # so near to two opposite edges, the crop is the digit's own box
-_SOFT = 2.5         # how steep its edges are: 2.6 in blurred photos of digits, or more
+_SOFT = 10, 2.8     # a shadow's least width, pixels; its most slope, by width and ink
 _UNSURE = .8        # a probability below this is doubtful: a judgement, too
 
 # %% ../nbs/09_your_digit.ipynb #c018
@@ -214,7 +214,7 @@ def as_grey(
     alpha = np.asarray(picture)[..., 3]/np.float32(255)
     seen = grey[alpha > .5]
     typical = np.median(seen) if len(seen) else 255
-    paper = typical if 2*len(seen) > grey.size else 255*(typical < 128)
+    paper = typical if 2*len(seen) > grey.size else 255 if typical < 128 else 0
     return grey*alpha + paper*(1 - alpha)
 
 def _scaled(values):  # more than 8 bits
@@ -254,18 +254,19 @@ def find_shape(
 ) -> tuple[np.ndarray, int]:  # bool [h, w]: pixels of the largest shape, none if all is
                               # paper; the number of sizeable shapes
     """Find the largest shape in the ink, its near pieces included. Others count if they
-    have a tenth of its pixels."""
+    have a tenth of its sure ink."""
     smooth = ndimage.gaussian_filter(ink, 1)
     sure = _sure_ink(smooth)
-    strong = (smooth > sure) & ~_rim(ink.shape)
+    strong, nothing = (smooth > sure) & ~_rim(ink.shape), np.zeros(ink.shape, bool)
+    if not strong.any(): return nothing, 0
     mask = apply_hysteresis_threshold(smooth, weak*sure, sure)
     pieces, number = ndimage.label(mask, _AROUND)
     areas = np.bincount(pieces[strong], minlength=number + 1)
-    size = max((np.ptp(i) + 1 for i in np.nonzero(pieces == areas.argmax())), default=0)
+    size = max(np.ptp(i) + 1 for i in np.nonzero(pieces == areas.argmax()))
     # Smoothed, a hairline on a large sheet is faint. Many specks are noise.
     alone = size > _DUST and 2*areas.max() > areas.sum()
     if not (_is_ink(smooth, strong) or alone and _is_ink(ink, strong)):
-        return np.zeros(ink.shape, bool), 0
+        return nothing, 0
     large = areas >= _SPECK*areas.max()
     mask &= large[pieces]
     if large.sum() == 1: return mask, 1
@@ -283,7 +284,7 @@ def _is_ink(ink, mask):  # or only noise and uneven paper, which Otsu divides, t
     apart = ink[mask].mean() - ink[~mask].mean()
     return apart > .02 and (apart > _FAINT or _explained(ink, mask) > .8)
 
-def _sure_ink(ink):  # a threshold; a higher one where the first parts shade from paper
+def _sure_ink(ink):  # a threshold; a higher one if it only parts shade from paper
     sure = threshold_otsu(ink)
     above = ink > sure
     if _is_ink(ink, above) or not above.any(): return sure
@@ -507,7 +508,8 @@ def _is_across(lines, axis):  # from one edge of the picture to the other
 def _runs_on(lines, axis, digit):  # beyond the digit on both sides
     if not lines.any(): return False
     (a, b), (first, last) = _ends(lines, axis), _ends(digit, axis)
-    return a < first - _APART*len(digit) and b > last + _APART*len(digit)
+    far = _APART*digit.shape[1 - axis]
+    return a < first - far and b > last + far
 
 def _touches(digit, lines, axis):
     return (digit & _dilated(lines, _width(lines, axis)/2 + 3)).any()
@@ -523,7 +525,7 @@ def _is_ruling(lines, axis, digit, ink):  # thinner or paler than the pen, or a 
     share = np.ptp(_ends(digit, axis))/np.ptp(_ends(lines, axis))
     return thinner or paler or share < (.25 if _touches(digit, lines, axis) else .5)
 
-def _pen_width(mask):  # of strokes: four times the mean distance from their edge
+def _pen_width(mask):  # four times the mean distance from the edge: up to 2 pixels more
     return 4*ndimage.distance_transform_edt(np.pad(mask, 1)).sum()/mask.sum()
 
 # %% ../nbs/09_your_digit.ipynb #c040
@@ -585,18 +587,20 @@ class Prepared:
     sheet:np.ndarray   # float32 [h, w]: the sheet alone, grey, from 0 to 255
     ink:np.ndarray     # float32 [h, w]: light evened, lines removed, 0 (paper) to 1
     mask:np.ndarray    # bool [h, w]: the pixels of the digit; all False without ink
-    crop:np.ndarray    # float [h', w']: the digit cut out; [1, 1] and zero without ink
-    fitted:np.ndarray  # float: at most 20×20, aspect kept
+    crop:np.ndarray    # float [h', w']: the digit cut out, its pen near to MNIST's
+    fitted:np.ndarray  # float: at most 20×20, aspect kept; both zero without ink
     image:np.ndarray   # uint8 [28, 28]: what the network takes
     warnings:tuple     # why the picture may be no digit: short sentences
 
 def _is_soft(ink, mask):  # from edge to edge, and shading off over its whole width
     top, bottom, left, right = _gaps(mask)
-    if min(max(top, bottom), max(left, right)) > 0 or mask.all(): return False
+    room, width = .2*max(mask.shape), _pen_width(mask)
+    upright = max(top, bottom) == 0 and min(left, right) > room
+    level = max(left, right) == 0 and min(top, bottom) > room
+    if not (upright or level) or width < _SOFT[0]: return False
     slope = np.hypot(*np.gradient(ndimage.gaussian_filter(ink, 1)))
     outline = mask & ~ndimage.binary_erosion(mask, border_value=1)
-    steep = slope[outline].mean()*_pen_width(mask)
-    return steep < _SOFT*np.median(ink[mask])
+    return slope[outline].mean()*width < _SOFT[1]*np.median(ink[mask])
 
 def _suspicions(ink, mask, shapes, image, whole):
     paper = 0 if mask.all() else np.median(ink[~mask])
@@ -670,7 +674,7 @@ def _max_pool(maps):  # [n, a, h, w] -> [n, a, h//2, w//2]
 
 def numpy_probs(
     weights:dict,       # of an `MnistCNN`, as `read_weights` reads them
-    images:np.ndarray,  # uint8 [n, 28, 28]; n may be 0
+    images:np.ndarray,  # uint8 [n, 28, 28]; n from 0 to some thousands
 ) -> np.ndarray:        # float32 [n, 10], each row adds up to 1
     """Compute what `predict_probs` computes, without PyTorch. `TypeError` or
     `ValueError` for anything but uint8 [n, 28, 28]."""
@@ -678,9 +682,10 @@ def numpy_probs(
     for i in (1, 2, 3):
         w, b = weights[f'conv{i}.weight'], weights[f'conv{i}.bias']
         x = _max_pool(np.maximum(_convolve(x, w, b), 0))
-    x = x.reshape(len(x), 64*3*3)
+    x = x.reshape(len(x), 64*3*3)  # 64 maps of 3×3
     x = np.maximum(x @ weights['fc1.weight'].T + weights['fc1.bias'], 0)
     scores = x @ weights['fc2.weight'].T + weights['fc2.bias']
+    # The largest becomes 0, so that no power is too large for a float.
     powers = np.exp(scores - scores.max(1, keepdims=True))
     return powers/powers.sum(1, keepdims=True)
 
@@ -720,8 +725,8 @@ def _survive_forks():  # PyTorch would wait for ever for threads that a fork lef
 # %% ../nbs/09_your_digit.ipynb #c071
 def predict_digit(
     source:str|Path|bytes|np.ndarray|Image.Image,  # anything that `open_picture` takes
-    model=None,  # a network of PyTorch, scores [n, 1, 28, 28]; the package's own if
-                 # None, which may refuse: its card says below which probability
+    model=None,  # a PyTorch network, [n, 1, 28, 28] to scores [n, 10]; None: the
+                 # package's own, which refuses below the probability on its card
 ) -> Answer:     # the digit, ten probabilities, stages, warnings
     """Read a picture of one handwritten digit. Raises what `open_picture` raises, and
     nothing for a picture that opens."""
@@ -735,7 +740,7 @@ def predict_digit(
         warned += ('not sure enough to answer: '
                    f'the best guess, {digit}, has {sure:.0%}',)
         return Answer(None, probs, prepared, warned)
-    if sure < _UNSURE:
+    if sure < _UNSURE:  # the package's own would have refused
         warned += (f'the network is unsure: its best guess has {sure:.0%}',)
     return Answer(digit, probs, prepared, warned)
 

@@ -220,9 +220,14 @@ def test_file_is_written_whole_or_not_at_all(name, tmp_path, monkeypatch):
 GREY, RGB, NEGATIVE = np.asarray(FOUR), FOUR.convert("RGB"), ImageOps.invert(FOUR)
 G16, G32 = GREY.astype(np.uint16), GREY.astype(np.int32)
 MODES = "1 L LA P PA RGB RGBA RGBX CMYK YCbCr HSV LAB I F".split()
+BLOCK = np.zeros((10, 1000), np.uint8)
 ARRAYS = {  # turned into pictures
     "2×2": (np.array([[0, 255], [255, 255]], np.uint8), "any"),
-    "10×20,000, a line in it": (np.pad(np.zeros((20_000, 2), np.uint8), ((0, 0), (4, 4))), "any"),
+    "10×20,000, a block in it": (np.pad(BLOCK, ((0, 0), (8000, 11_000)), constant_values=255), "any"),
+    "chequers, a dark edge": (
+        np.pad(np.indices((396, 400)).sum(0) % 2 * 255, ((4, 0), (0, 0))).astype(np.uint8),
+        "any",
+    ),
     "half black, half white": (np.repeat([[0], [255]], 100, 0).repeat(200, 1).astype(np.uint8), "any"),
     **{f"chequers of {n}": ((np.indices((200, 200)).sum(0) // n % 2 * 255).astype(np.uint8), "any") for n in (1, 10)},
     **{f"16-bit, {dtype}": ((G16 * 257).astype(dtype), 4) for dtype in ("<u2", ">u2")},

@@ -7,7 +7,7 @@ const WINDOW = 0.8, GRID = 24;
 const TILT = 0.16, THIN = 0.045, LONG = 0.5, APART = 0.02, ON_LINES = 0.6, EDGE = 0.02, COVERED = [0.4, 0.85];
 const WEAK = 0.5, FAINT = 0.15, SHADE = 0.1, DUST = 5, SPECK = 0.02, REACH = 0.1, BESIDE = 0.1, PEN = [0.06, 0.2];
 const LEVELS = 14, SHEET = [0.1, 0.99], LENGTH = 0.35, FITS = 0.93, SLANT = 0.35, JUMP = 15;
-const FULL = 0.35, WIDE = 1.9, SMALL = 0.03, NEAR = 0.06, SOFT = 2.5;
+const FULL = 0.35, WIDE = 1.9, SMALL = 0.03, NEAR = 0.06, SOFT = [10, 2.8];
 
 const f = Math.fround, clip = (v, low, high) => Math.min(Math.max(v, low), high);
 const any = ({ values }) => values.includes(1), mean = (values) => sum(values) / values.length;
@@ -72,6 +72,7 @@ function extent(mask) { // of the box around it, the longer side
 
 export function findShape(ink) { // the pixels of the largest shape, and how many sizeable shapes there are
   const smooth = gaussian(ink), sure = sureInk(smooth.values), rim = rimOf(ink).values, strong = maskOf(smooth, (v, i) => v > sure && !rim[i]);
+  if (!any(strong)) return { mask: strong, shapes: 0 };
   let mask = hysteresis(smooth, f(WEAK * sure), sure);
   const pieces = label(mask, true), { labels } = pieces, areas = counted(pieces, strong.values), first = largest(areas);
   const size = extent(maskOf(mask, (_, i) => labels[i] === first)), least = SPECK * areas[first], large = areas.map((a) => a >= least);
@@ -287,7 +288,7 @@ function isAcross({ lines, upright }) { // from one edge of the picture to the o
 
 function runsOn({ lines, upright }, digit) { // beyond the digit on both sides
   if (!any(lines)) return false;
-  const [a, b] = endsOf(lines, upright), [first, last] = endsOf(digit, upright), far = APART * digit.height;
+  const [a, b] = endsOf(lines, upright), [first, last] = endsOf(digit, upright), far = APART * (upright ? digit.height : digit.width);
   return a < first - far && b > last + far;
 }
 
@@ -355,8 +356,10 @@ export function fitPen(crop, mask) { // hairlines wider, very thick strokes thin
 }
 
 function isSoft(ink, mask) { // from edge to edge, and shading off over its whole width
-  const [top, bottom, left, right] = gaps(mask), { width: w, height: h } = mask, { values } = gaussian(ink);
-  if (Math.min(Math.max(top, bottom), Math.max(left, right)) > 0 || count(mask) === w * h) return false;
+  const [top, bottom, left, right] = gaps(mask), { width: w, height: h } = mask, room = 0.2 * Math.max(w, h), wide = penWidth(mask);
+  const upright = Math.max(top, bottom) === 0 && Math.min(left, right) > room, level = Math.max(left, right) === 0 && Math.min(top, bottom) > room;
+  if (!(upright || level) || wide < SOFT[0]) return false;
+  const { values } = gaussian(ink);
   const inside = (y, x) => y < 0 || y >= h || x < 0 || x >= w || mask.values[y * w + x];
   const slope = (i, low, high, step) => (values[high ? i : i + step] - values[low ? i : i - step]) / (low || high ? 1 : 2);
   let steep = 0, n = 0;
@@ -367,7 +370,7 @@ function isSoft(ink, mask) { // from edge to edge, and shading off over its whol
       n += 1;
     }
   }
-  return steep / n * penWidth(mask) < SOFT * median(where(ink.values, mask));
+  return steep / n * wide < SOFT[1] * median(where(ink.values, mask));
 }
 
 const percent = (share) => `${round(100 * share)}%`;
