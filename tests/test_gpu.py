@@ -1,6 +1,7 @@
 "What a cell checks on a CPU, on CUDA: `pytest -m gpu`. Of MPS only what can be tried without one."
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import torch
 
 from mnist_nb.cnn import load_cnn, pick_device, predict_probs, train_cnn
 from mnist_nb.data import load_mnist
-from mnist_nb.results import load_or_run, prediction_interval
+from mnist_nb.photos import Teaching, teach
+from mnist_nb.results import course_network, load_or_run, prediction_interval, run_method, vote
 from mnist_nb.scaling import batch_gradient, train_distributed
 from mnist_nb.settings import Settings
 from mnist_nb.speed import (
@@ -24,6 +26,7 @@ from mnist_nb.speed import (
 
 TINY = replace(FAST, seen=12_800, affine=True)
 IMAGES, LABELS = load_mnist("test")
+LESSONS = IMAGES[:200], LABELS[:200].astype(int), 255 - IMAGES[:200]  # digits, their labels, strangers
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU by NVIDIA here: run it where there is one")
 
 
@@ -71,18 +74,43 @@ def test_fast_ends_where_one_more_run_is_expected(tmp_path):
 @cuda
 @pytest.mark.gpu
 def test_the_network_of_chapter_4_trains_there():
-    trained = train_cnn(Settings(device="cuda", epochs=1), n_train=10_000, show=False)
+    trained = train_cnn(Settings(epochs=1), n_train=10_000, show=False, device="cuda")
     assert share(trained, None) > 0.9
 
 
+@cuda
+@pytest.mark.gpu
+def test_methods_and_lessons_run_there():
+    run, fitted = run_method("cnn_one_epoch", 0, "cuda")
+    assert run["correct"] > 9_700 and next(fitted.model.parameters()).is_cuda
+    assert (vote(TINY, 2)(0, "cuda").predict(IMAGES[:500]) == LABELS[:500]).mean() > 0.9
+    taught = teach(LESSONS, Teaching(seen=1280), device="cuda")
+    assert (predict_probs(taught, IMAGES[:500]).argmax(1) == LABELS[:500]).mean() > 0.9
+
+
+ALL = {  # whatever trains or predicts takes a device
+    "predict_probs": partial(predict_probs, load_cnn(), IMAGES[:1]),
+    "shifted_probs": partial(shifted_probs, load_cnn(), IMAGES[:1]),
+    "train_cnn": partial(train_cnn, show=False),
+    "train_recipe": partial(train_recipe, TINY),
+    "train_distributed": partial(train_distributed, TINY),
+    "batch_gradient": partial(batch_gradient, TINY),
+    "run_method": partial(run_method, "cnn_fast"),
+    "course_network": partial(course_network, 0),
+    "vote": partial(vote(TINY), 0),
+    "teach": partial(teach, LESSONS),
+}
+
+
+@pytest.mark.parametrize("call", ALL)
 @pytest.mark.parametrize(
     "name, there", [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())]
 )
-def test_a_device_that_is_missing_is_named(name, there):
+def test_a_device_that_is_missing_is_named(name, there, call):
     if there:
         pytest.skip(f"{name} is here")
     with pytest.raises(RuntimeError, match=f"'{name}' is not available here"):
-        predict_probs(load_cnn(), IMAGES[:1], device=name)
+        ALL[call](device=name)
 
 
 @pytest.mark.filterwarnings("ignore:.*autocast")
