@@ -30,7 +30,7 @@ from tools.site.build import problems as file_problems
 NOWHERE = "no/such/place"  # an address that no site has
 PAGES = [nbpath2html(path).name for path in in_order(NBS)]
 LONGEST = nbpath2html(max(in_order(NBS), key=lambda path: path.stat().st_size)).name
-DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 360, "height": 740}
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 WEIGHT = 1_500_000  # bytes over the network, before anything is scrolled to
 SEARCH = 'input[type="search"]:visible, [role="searchbox"]:visible'
 
@@ -194,7 +194,7 @@ def test_page(browser, address, name):
         page.evaluate(SHOW_ALL)
         problems += use_figures(page)
         problems += axe_problems(page, "light")
-        problems += [f"scrolls sideways at 1400 pixels: {found}" for found in page.evaluate(SIDEWAYS, True)]
+        problems += [f"scrolls sideways at 1280 pixels: {found}" for found in page.evaluate(SIDEWAYS, True)]
         page.set_viewport_size(PHONE)
         page.emulate_media(color_scheme="dark")
         page.evaluate("localStorage.clear()")  # or the questions, answered above, would say nothing new
@@ -371,7 +371,7 @@ FAULTS = {
     "<p style='color: #999; background: #fff'>faint by day</p>": "axe, light: color-contrast",
     "<p style='color: #555'>faint by night</p>": "axe, dark: color-contrast",
     "<div style='width: 900px'>wide</div>": "scrolls sideways at 360 pixels: <div",
-    f"<pre>{'x' * 200}</pre>": "scrolls sideways at 1400 pixels: <pre",
+    f"<pre>{'x' * 200}</pre>": "scrolls sideways at 1280 pixels: <pre",
     "<style>.b:focus { outline: none !important }</style><button class='b'>Bare</button>": "is not seen on <button",
     "<p onclick='1'>Press me</p>": "the Tab key does not reach <p",
 }

@@ -108,7 +108,7 @@ def folded_sheet(at, width):
 
 def shadow():
     "A blank sheet with a shadow from edge to edge"
-    return np.tile(220 - 60 * np.exp(-(((np.arange(300) - 150) / 40) ** 2)), (400, 1)).astype(np.uint8)
+    return np.tile(220 - 60 * np.exp(-(((np.arange(300) - 131) / 40) ** 2)), (400, 1)).astype(np.uint8)
 
 
 def hairline():
