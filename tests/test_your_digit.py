@@ -107,8 +107,9 @@ def folded_sheet(at, width):
 
 
 def shadow():
-    "A blank sheet with a shadow from edge to edge"
-    return np.tile(220 - 60 * np.exp(-(((np.arange(300) - 131) / 40) ** 2)), (400, 1)).astype(np.uint8)
+    "A blank sheet with a shadow from edge to edge, and a camera's noise"
+    shade = 60 * np.exp(-(((np.arange(300) - 140) / 40) ** 2))
+    return (220 - shade + np.random.default_rng(0).normal(0, 3, (400, 300))).astype(np.uint8)
 
 
 def hairline():
