@@ -68,7 +68,8 @@ class InteractiveFigure:
     def __init__(self,
         name:str,      # a module of `nbs/interactive`, without .js
         still,         # a matplotlib figure: what it shows at first
-        weights:str|None=None,  # the network's, if it needs one: see `load_cnn`
+        weights:str|dict|None=None,  # the network's: see `load_cnn`; of several, by
+                                     # the names by which the module asks for them
         **data,        # what the module reads: arrays, numbers, text
     ):
         standalone(name)  # an unknown name is an error here, and not on the page
@@ -85,9 +86,10 @@ class InteractiveFigure:
         import anywidget
         from traitlets import Any, Bytes
         traits = {key: Any(value).tag(sync=True) for key, value in self.data.items()}
-        if self.weights:
-            content = _weights(self.weights).read_bytes()
-            traits['weights'] = Bytes(content).tag(sync=True)
+        asked = self.weights or {}
+        if isinstance(asked, str): asked = {'weights': asked}
+        for key, network in asked.items():
+            traits[key] = Bytes(_weights(network).read_bytes()).tag(sync=True)
         style = (_FOLDER/'figures.css').read_text(encoding='utf8')
         made = type('Figure', (anywidget.AnyWidget,),
                     dict(_esm=standalone(self.name), _css=style, **traits))
@@ -303,7 +305,8 @@ def _breaking():
         ax.set_title(f'{name}:\n{predict_probs(network, image).argmax()}', fontsize=10)
         ax.axis('off')
     chance = np.random.default_rng(0).standard_normal((28, 28))  # as `noise` draws it
-    return InteractiveFigure('breaking', fig, weights='mnist_cnn', images=images,
+    weights = {'weights': 'mnist_cnn', 'plain': 'mnist_plain'}
+    return InteractiveFigure('breaking', fig, weights=weights, images=images,
                        digits=digits, means=_means(), chance=chance)
 
 # %% ../nbs/96_playground.ipynb #c081

@@ -54,11 +54,21 @@ def _part(size, team):
 def _team(device):
     "The processes that were started together; this one alone if no launcher did"
     where = pick_device(device)
-    try: from accelerate import Accelerator
+    try:
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState, PartialState
     except ModuleNotFoundError as e:
         raise ModuleNotFoundError('training on several processes needs accelerate: '
                                   'pip install "mnist_nb[scaling]"') from e
-    return Accelerator(cpu=where.type == 'cpu')
+    # The first device asked for would stay the whole process's.
+    known = PartialState._shared_state.get('device')
+    if known and known.type != where.type and not torch.distributed.is_initialized():
+        AcceleratorState._reset_state(reset_partial_state=True)
+    team = Accelerator(cpu=where.type == 'cpu')
+    if team.device.type != where.type:
+        raise RuntimeError(f'these processes were started for {team.device.type!r}, '
+                           f'got device {where.type!r}: start new ones for it')
+    return team
 
 def _wrapped(run, team):
     "What averages the gradients. That it joins the processes counts as their start"
@@ -206,6 +216,11 @@ def _main(
     args:list[str]|None=None,  # of the command line
 ) -> None:
     "Train from the command line: `torchrun --nproc-per-node 2 -m mnist_nb.scaling …`."
+    try: _train_as_said(args)
+    except (ValueError, RuntimeError, OSError, ModuleNotFoundError) as e:
+        sys.exit(f'mnist_nb.scaling: {e}')
+
+def _train_as_said(args):
     recipes = {k: v for k, v in vars(speed).items() if isinstance(v, Recipe)}
     parser = argparse.ArgumentParser(prog='mnist_nb.scaling')
     parser.add_argument('recipe', choices=recipes)

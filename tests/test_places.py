@@ -292,7 +292,8 @@ def colab_problems(path, host, *names):
     yield from run_problems(nb, read(path))
     after, check = {f["name"]: f["version"] for f in json.loads(pip("list", "--format=json"))}, pip("check")
     yield from (f"{n} {v} was there, now {after.get(n)}" for n, v in before.items() if after.get(n) != v)
-    yield from ["the installing cell did not install mnist_nb"] * ("mnist_nb" not in after)
+    if missing := [name for name in ("mnist_nb", "anywidget") if name not in after]:
+        yield f"the installing cell did not install {' and '.join(missing)}"
     yield from [f"pip check: {check}"] * ("No broken requirements" not in check)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from accelerate.state import PartialState
 
 from mnist_nb import scaling
 from mnist_nb.cnn import MnistCNN, load_cnn
@@ -72,3 +73,18 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
 def test_what_fails_in_a_process_is_said_in_one_sentence():
     with pytest.raises(RuntimeError, match="^process 0 of 1 failed: ValueError: expected 0 < batch_size <= seen"):
         scaling.launch(1, train_distributed, replace(TINY, seen=1))
+
+
+def test_the_first_device_does_not_stay(monkeypatch):
+    scaling._team("cpu")
+    monkeypatch.setitem(PartialState._shared_state, "device", torch.device("meta"))
+    assert scaling._team("cpu").device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [(["--device", "tpu"], "device must be one of"), (["--seen", "64", "--batch-size", "65"], "batch_size <= seen")],
+)
+def test_the_command_line_says_what_is_wrong_in_a_sentence(arguments, said):
+    with pytest.raises(SystemExit, match=said):
+        _main(["FAST", *arguments])

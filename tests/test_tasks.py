@@ -1,5 +1,7 @@
 "The tasks: each check with a right answer, its foreseen mistakes and junk; how the list is ticked, in Chromium."
 
+import ast
+import inspect
 import io
 import re
 from copy import deepcopy
@@ -12,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mnist_nb.baseline import as_vectors, mean_images
-from mnist_nb.breaking_it import pixel_gradient
+from mnist_nb.breaking_it import pixel_gradient, shift
 from mnist_nb.cnn import MEAN, STD, load_cnn
 from mnist_nb.data import holdout_split, load_mnist
 from mnist_nb.feature_maps import occlusion_map, record_activations
@@ -108,7 +110,7 @@ MISTAKES = [  # task, a word that must be said, answer
     ("1.1", "single picture", (2, 0, 1)),
     ("1.1", "batch first", (3, 0, 1, 2)),
     ("1.1", "once", (0, 0, 1, 2)),
-    ("1.2", "among the sevens", INK.argmax()),
+    ("1.2", "place among", INK.argmax()),
     ("1.2", "least ink", SEVENS[INK.argmin()]),
     ("1.2", "another digit", IMAGES.sum((1, 2)).argmax()),
     ("1.3", "changed places", lambda image: centre(image)[::-1]),
@@ -119,16 +121,19 @@ MISTAKES = [  # task, a word that must be said, answer
     ("1.4", "quarters", 2082),
     ("1.4", "no grey", 23),
     ("1.4", "at least one", 60_000),
+    ("1.4", "Without 0", 0),
     ("1.5", "students'", 0.805),
     ("1.5", "other way round", 1 / 0.71),
     ("1.5", "uint8", 0.96),
     ("2.1", "sums", (1.25, 1.5)),
     ("2.1", "MSE first", (0.375, 0.3125)),
+    ("2.1", "do not differ", (0.625, 0.75)),
     ("2.1", "root", (0.3125**0.5, 0.375)),
     ("2.1", "cancel", (0.3125, 0.125)),
     ("2.1", "below zero", (0.3125, -0.125)),
     ("2.2", "large for a four", (MEANS[4] - MEANS[9], -BOUNDARY)),
     ("2.2", "not the difference", (MEANS[9], BOUNDARY)),
+    ("2.2", "are zero", (np.zeros(784), BOUNDARY)),
     ("2.2", "advantage", (MEANS[9] - MEANS[4], 0)),
     ("2.2", "twice", (2 * (MEANS[9] - MEANS[4]), 4 * BOUNDARY)),
     ("2.2", "sign", (MEANS[9] - MEANS[4], -BOUNDARY)),
@@ -137,32 +142,38 @@ MISTAKES = [  # task, a word that must be said, answer
     ("2.3", "255", lambda images, labels: 255 * medians(images, labels)),
     ("2.3", "same one", lambda images, labels: np.stack([np.median(images, axis=0) / 255] * 10)),
     ("2.4", "means with L1", 0.6496),
+    ("2.4", "means with MSE", 0.8085),
     ("2.4", "medians with MSE", 0.7611),
     ("2.4", "have seen", 0.7387),
     ("2.4", "test images", 0.7537),
     ("2.4", "per cent", 73.72),
     ("2.5", "per cent", 80.41),
     ("2.5", "made of", 0.8093),
+    ("2.5", "accuracy of L1", 0.6511),
     ("3.1", "other way round", (0.269, 0.134)),
     ("3.1", "old first weight", (0.3655, -0.7311)),
     ("3.1", "not p", (-0.366, -0.731)),
+    ("3.1", "signs", (-0.134, -0.269)),
     ("3.1", "pixel", (0.269, 0.269)),
     ("3.1", "second weight, too", (-0.134, 0.269)),
     ("3.2", "does move", (0, 0, 0, 0)),
     ("3.2", "put out", (0, 0, 1, 1)),
+    ("3.2", "slope of a bias", (0, 1, 0, 1)),
     ("3.2", "other way round", (1, 1, 1, 0)),
     ("3.2", "zeros", (1, 1, 1, 1)),
     ("3.3", "unless you copy", patient(copy=lambda weights: weights)),
     ("3.3", "best weights", patient(restore=False)),
     ("3.3", "gave up", patient(more=-1)),
     ("3.3", "to zero again", patient(reset=False)),
-    ("3.3", "went on for 5", patient(more=1)),
+    ("3.3", "went on for", patient(more=1)),
     ("3.3", "held-out images", lambda model, x, y, valid, patience: fit(model, x, y)),
     ("3.4", "transpose", LARGE.T),
     ("3.4", "150 steps", LARGE + 0.05),
     ("3.4", "no shares", 100 * LARGE),
+    ("3.4", "losses", 4 * (1 - LARGE)),
     ("4.1", "3×3", (26, 1)),
     ("4.1", "last place", (23, 2)),
+    ("4.1", "on the border", (28, 2)),
     ("4.1", "one side", (24, 4)),
     ("4.2", "Nothing is halved", narrow(16, 32, 64)),
     ("4.2", "Each of the three", narrow(16, 32, 32)),
@@ -173,8 +184,8 @@ MISTAKES = [  # task, a word that must be said, answer
     ("4.3", "rows and columns of your filter", lambda image, kernel, *how: laid(image, kernel.T, *how)),
     ("4.3", "one pixel at a time", lambda image, kernel, padding, stride: laid(image, kernel, padding, 1)),
     ("4.3", "padded", lambda image, kernel, padding, stride: laid(image, kernel, 1, stride)),
-    ("4.3", "changed places", lambda image, *how: laid(image, *how).T),
-    ("4.4", "share is asked", 9_919),
+    ("4.3", "columns have changed", lambda image, *how: laid(image, *how).T),
+    ("4.4", "number of images", 9_919),
     ("4.4", "per cent", 99.19),
     ("4.4", "share of mistakes", 0.0081),
     ("4.4", "shipped", 0.9965),
@@ -186,6 +197,7 @@ MISTAKES = [  # task, a word that must be said, answer
     ("4.5", "in the same way", (0.95, 0.09)),
     ("4.5", "lost nothing", (0.951, 0.949)),
     ("4.5", "one epoch", (0.8, 0.7)),
+    ("4.5", "Shuffled, we", (0.95, 0.5)),
     ("5.1", "independent", 38_000),
     ("5.1", "whole", 4 * 57_000),
     ("5.1", "wrong way round", 25_400),
@@ -194,7 +206,7 @@ MISTAKES = [  # task, a word that must be said, answer
     ("5.2", "in place of the refused", lambda *given: (400 - refuse(*given)[0], refuse(*given)[1])),
     (
         "5.2",
-        "of the refused",
+        "accuracy of the refused",
         lambda *given: refuse(*given, counted=lambda kept, ok: ((~kept).sum(), ok[~kept].mean())),
     ),
     (
@@ -203,9 +215,11 @@ MISTAKES = [  # task, a word that must be said, answer
         lambda *given: refuse(*given, counted=lambda kept, ok: ((~kept).sum(), (ok & kept).mean())),
     ),
     ("5.2", "all answers", lambda *given: refuse(*given, counted=lambda kept, ok: ((~kept).sum(), ok.mean()))),
+    ("5.2", "not their share", lambda *given: (refuse(*given)[0] / 400, refuse(*given)[1])),
     ("5.3", "other way round", (144, 1662)),
     ("5.3", "each has right", (8203, 6685)),
     ("5.3", "each has wrong", (1797, 3315)),
+    ("5.3", "agree", (6541, 1653)),
     ("5.3", "threes and sevens", (42, 12)),
     ("5.4", "its square", 2.0),
     ("5.4", "wrong way round", 0.25),
@@ -222,7 +236,7 @@ MISTAKES = [  # task, a word that must be said, answer
     ("11.3", "must go round, too", lambda n, numbers: (n - 1) * numbers / n),
     ("11.3", "all of them send together", lambda n, numbers: 2 * (n - 1) * numbers),
     ("11.3", "not 2n turns", lambda n, numbers: 2 * numbers),
-    ("11.4", "share is asked", 9_908),
+    ("11.4", "number of images", 9_908),
     ("11.4", "per cent", 99.08),
     ("11.4", "share of mistakes", 0.0092),
     ("11.4", "a guess", 0.1),
@@ -324,7 +338,9 @@ def shaded(n, width=200):
 HELD, HELD_LABELS = (a[holdout_split()[1]] for a in (IMAGES, LABELS))
 SOME, SOME_LABELS = load_mnist("test")
 FOURS = as_vectors(SOME[SOME_LABELS == 4])
-DISTANCE = np.median(BOUNDARY - FOURS @ (MEANS[9] - MEANS[4]))
+LEAD = BOUNDARY - FOURS @ (MEANS[9] - MEANS[4])
+DISTANCE = np.median(LEAD)
+BACK = shift(shift(SOME[::20], 4, "right"), 4, "left")
 # Accuracies without each filter of conv1, and with those before it off as well
 OFF = [1, 0.994, 0.996, 0.998, 0.998, 0.994, 0.995, 0.999, 0.998, 1, 0.991, 1, 0.999, 1, 0.992, 1]
 ALL_OFF = [1, 0.981, 0.966, 0.932, 0.981, 0.977, 0.92, 0.904, 0.63, 0.462, 0.398, 0.471, 0.161, 0.28, 0.115, 0.094]
@@ -374,6 +390,11 @@ MISTAKES += [
     ("6.2", "weights alone", lead("relu4", lambda w, a, b, active: w[a] - w[b])),
     ("6.2", "before ReLU", lead("fc1", lambda w, a, b, active: (w[a] - w[b]) * active)),
     ("6.2", "for the second", lead("relu4", lambda w, a, b, active: w[a] * active)),
+    (
+        "6.2",
+        "bias",
+        lead("relu4", lambda w, a, b, active: (w[a] - w[b]) * active - shipped().fc2.bias.detach()[[a, b]].diff()),
+    ),
     ("6.3", "sign", Later(lambda: -covered())),
     ("6.3", "black squares", Later(covered, white=False, undone=False)),
     ("6.3", "shown the negative", Later(covered, undone=False)),
@@ -381,9 +402,10 @@ MISTAKES += [
     ("6.4", "still off", ALL_OFF),
     ("6.4", "per cent", 100 * np.array(OFF)),
     ("6.4", "errors", 1 - np.array(OFF)),
+    ("6.4", "first 1,000", [0.5, *OFF[1:]]),
     ("7.1", "per cent", 1.897),
     ("7.1", "forward pass alone", 0.05585),
-    ("7.1", "passes nothing on", 0.03724),
+    ("7.1", "passes nothing on to", 0.03724),
     ("7.1", "the whole", 0.01862),
     ("7.1", "24×24", 0.01923),
     ("7.2", "Nothing is cut", [[1, 2], [0, 4]]),
@@ -399,14 +421,19 @@ MISTAKES += [
     ("7.4", "first row", [FAST_HELD[:3], HALF]),
     ("7.4", "a seed of its own", [[HALF[0]] * 3, [FAST_HELD[0]] * 3]),
     ("7.4", "test images", [HALF, FAST_TEST[:3]]),
-    ("7.4", "12,000", [FAST_HELD[3:6] - 0.0005, FAST_HELD[:3]]),
+    ("7.4", "Is `seen`", [FAST_HELD[3:6] - 0.0005, FAST_HELD[:3]]),
+    ("7.4", "yours do not", [HALF, HALF]),
     ("8.1", "what had left", 1),
     ("8.1", "per cent", 82.8),
     ("8.1", "changed", 0.172),
+    ("8.1", "counts pixels", (BACK == SOME[::20]).mean()),
+    ("8.1", "the ink", BACK.sum() / SOME[::20].sum()),
     ("8.2", "How many levels", DISTANCE / abs(MEANS[9] - MEANS[4]).sum()),
     ("8.2", "distance", 255 * DISTANCE / ((MEANS[9] - MEANS[4]) ** 2).sum() ** 0.5),
     ("8.2", "without their signs", 255 * DISTANCE / abs((MEANS[9] - MEANS[4]).sum())),
     ("8.2", "Twice", 510 * DISTANCE / abs(MEANS[9] - MEANS[4]).sum()),
+    ("8.2", "above 0", -RIGHT["8.2"]),
+    ("8.2", "is the mean", 255 * LEAD.mean() / abs(MEANS[9] - MEANS[4]).sum()),
     ("8.3", "as they were", SOME[:200]),
     ("8.3", "not up", Later(aimed, down=False)),
     ("8.3", "changed by 80", Later(aimed, limit=255)),
@@ -414,33 +441,43 @@ MISTAKES += [
     ("8.3", "whole numbers", SOME[:200] / 255),
     ("8.4", "at least one", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
     ("8.4", "every font", "ADOPRSUWZ"),
-    ("8.4", "one font", "ABDHIMNOPRSTUWYZ"),
+    ("8.4", "of twelve", "ABDHIMNOPRSTUWYZ"),
     ("8.4", "the others", "EGJKLNVX"),
     ("8.5", "one step", ONE_STEP),
     ("8.5", "columns", BLURRED[:, ::-1]),
     ("8.5", "per cent", 100 * BLURRED),
     ("8.5", "changes nothing", BLURRED[[0] * 4]),
+    ("8.5", "noise of 32", BLURRED - 0.1),
+    ("8.5", "ten steps of 32", [[0.978, 0.45]] * 4),
+    ("8.5", "after the attack", BLURRED[[0, 3, 2, 1]]),
     ("9.1", "middle of the box", 4),
     ("9.1", "13.5", 6),
     ("9.1", "whole pixels", 6.7),
+    ("9.1", "Row 14", 14),
     ("9.2", "white ink", partial(clean, ink=lambda scan: scan / 255)),
     ("9.2", "Cut it out", partial(clean, cut=False)),
     ("9.2", "aspect", partial(clean, fit=squeezed)),
     ("9.2", "border", partial(clean, fit=partial(fit_box, side=28))),
     ("9.2", "centre of mass", partial(clean, place=in_the_middle)),
     ("9.2", "0 to 255", lambda scan: clean(scan) / 255),
+    ("9.2", "is gone", lambda scan: np.zeros((28, 28))),
+    ("9.2", "is the mean", partial(clean, place=lambda fitted: centre_mass(fitted > 0.5))),
     ("9.3", "per cent", 91.17),
     ("9.3", "errors", 0.0883),
     ("9.3", "centre of mass", 0.89),
     ("9.3", "fill the field", 0.705),
+    ("9.3", "black on white", 0.035),
     ("9.4", "without a shadow", Later(shaded, 4, width=0)),
     ("9.4", "not prepared", np.full((50, 28, 28), 150)),
+    ("9.4", "0 to 255", HELD[:50] / 255),
     ("9.4", "in their order", HELD[49::-1]),
     ("10.1", "root", 20_000),
+    ("10.1", "not even one", 0.5),
     ("10.1", "wider", 5_000),
     ("10.1", "in all", 30_000),
     ("10.2", "share or per cent", 0.9973),
     ("10.2", "before they vote", VOTES.sum(1).mean()),
+    ("10.2", "best of the five", VOTES.sum(1).max()),
     ("10.2", "Three votes", VOTES.all(0).sum()),
     ("10.2", "not most", VOTES.any(0).sum()),
     ("10.2", "mistakes", 27),
@@ -459,6 +496,7 @@ MISTAKES += [
     ("10.5", "run three", dict(FOREST, correct=[9480], seeds=[0])),
     ("10.5", "random_state", dict(FOREST, correct=[9480] * 3)),
     ("10.5", "train on what", dict(FOREST, correct=[10_000, 9999, 9998])),
+    ("10.5", "is low", dict(FOREST, correct=[8480, 8503, 8491])),
     ("10.5", "test images", dict(FOREST, images=50_000)),
 ]
 
@@ -507,6 +545,40 @@ def test_each_chapter_has_tasks_in_three_grades_with_mistakes_a_hint_and_a_solut
         assert sum(n == number for n, *_ in MISTAKES) >= 2, number
         assert f"**{number} {title}** ({grade})." in prose and f'title="Hint for {number}"' in prose, number
         assert re.search(rf"assert check\('{re.escape(number)}', .*\)\.passed", solutions), number
+
+
+def sentences(judge):
+    "What a check may say of a mistake that it foresees, with … for what is filled in"
+    judge = ast.parse(inspect.getsource(judge)).body[0]
+    other, filled = [judge.decorator_list[0], judge.body[0]], []  # the second: its docstring
+    for node in ast.walk(judge):
+        match node:
+            case (
+                ast.Return(ast.Tuple([ast.Constant(True), said]))
+                | ast.Call(ast.Name("_judged"), [_, _, said, *_])
+                | ast.Call(ast.Name("next") | ast.Attribute(attr="get"), [_, said])
+                | ast.BoolOp(ast.Or(), [_, said])
+            ):
+                other.append(said)  # of a right answer, or of one that is not foreseen
+            case ast.Return(ast.Tuple([_, ast.Constant() | ast.JoinedStr()])) if node is judge.body[-1]:
+                other.append(node)
+            case ast.JoinedStr():
+                filled += node.values
+    left_out = {id(node) for part in other + filled for node in ast.walk(part)}
+    for node in ast.walk(judge):
+        if id(node) not in left_out and isinstance(node, ast.Constant | ast.JoinedStr):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            said = "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in parts)
+            if " " in said and said[-1] in ".?":
+                yield said
+
+
+@pytest.mark.parametrize("number", _TASKS)
+def test_no_foreseen_mistake_stays_untried(number):
+    foreseen = set(sentences(_TASKS[number][-1]))
+    named = [{said for said in foreseen if word in said} for n, word, _ in MISTAKES if n == number]
+    untried = [said for said in foreseen if {said} not in named]  # a word in two sentences tells nothing of either
+    assert len(foreseen) >= 2 and untried == []
 
 
 def test_titles_differ_and_a_list_names_them():

@@ -294,10 +294,12 @@ class show_outputs(Processor):
         data = f"interactive/data/{self.name}-{self.pictures}.json"
         _staged(data).write_text(json.dumps(made["data"]), encoding="utf-8")
         asked = {"module": made["module"], "data": data}
-        if made["weights"]:  # their sum is in their name, so that a file that did not arrive whole is noticed
-            content = (Path(mnist_nb.__file__).parent / f"assets/weights/{made['weights']}.safetensors").read_bytes()
-            asked["weights"] = f"interactive/data/{made['weights']}-{zlib.crc32(content):08x}.safetensors"
-            _staged(asked["weights"]).write_bytes(content)
+        several = made["weights"] if isinstance(made["weights"], dict) else {"weights": made["weights"]}
+        for key, network in several.items():
+            if network:  # their sum is in their name, so that a file that did not arrive whole is noticed
+                content = (Path(mnist_nb.__file__).parent / f"assets/weights/{network}.safetensors").read_bytes()
+                asked[key] = f"interactive/data/{network}-{zlib.crc32(content):08x}.safetensors"
+                _staged(asked[key]).write_bytes(content)
         told = " ".join(f'data-{key}="{value}"' for key, value in asked.items())
         return f'<figure class="interactive" {told}>\n<div class="still">{still}</div>\n</figure>'
 
