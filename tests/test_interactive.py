@@ -9,20 +9,21 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from PIL import Image
 from scipy import ndimage as ndi
 
 from conftest import saved, slow
 from mnist_nb import breaking_it
 from mnist_nb.baseline import accuracy_interval, as_vectors, mean_images
-from mnist_nb.cnn import load_cnn, predict_probs
+from mnist_nb.cnn import as_batch, forward_hooks, load_cnn, predict_probs
 from mnist_nb.data import load_mnist
 from mnist_nb.evaluation import confusion_table
 from mnist_nb.learning import linear_from_templates, sgd_step
 from mnist_nb.photos import CONDITIONS, draw_digit, photo_set
-from mnist_nb.playground import _answers, _example_photos, _learned, _to_learn, interactive
+from mnist_nb.playground import _answers, _example_photos, _learned, _to_learn, _weights, interactive
 from mnist_nb.speed import one_cycle
-from mnist_nb.your_digit import find_ink, predict_digit
+from mnist_nb.your_digit import centre_mass, find_ink, fit_box, predict_digit
 from test_pages import PHONE, address, opened, options_for, site  # noqa: F401  fixtures
 from test_your_digit import folded_sheet, hairline, shadow
 
@@ -111,83 +112,344 @@ def test_draw(playground, how):
         answer(found, "reads a 7")  # the first test image
 
 
-def test_pixels(playground):
+def press(control, how, **at):
+    "Press `control`, a mouse or a finger `at` a position"
+    if how == "keyboard":
+        control.press(" ")
+    else:
+        (control.tap if how == "touch" else control.click)(**at)
+
+
+def slide(found, name, how, share):
+    "Move the slider `name` to about `share` of its length, and tell its value"
+    control = found.get_by_label(name, exact=True)
+    if how == "keyboard":
+        control.press("Home")
+        for _ in range(round(10 * share)):
+            control.press("PageUp")
+    else:
+        box = control.bounding_box()
+        press(control, how, position={"x": 8 + share * (box["width"] - 16), "y": box["height"] / 2})
+    value, least, most = (
+        float(n) for n in (control.input_value(), *(control.get_attribute(n) for n in ("min", "max")))
+    )
+    assert abs((value - least) / (most - least) - share) < 0.15
+    return value
+
+
+def choose(found, name, how, index):
+    "Choose from the list `name`, which a browser opens outside the page for a mouse and a finger"
+    control = found.get_by_label(name, exact=True)
+    if how == "keyboard":
+        control.press("Home")
+        for _ in range(index):
+            control.press("ArrowDown")
+    else:
+        control.select_option(index=index)
+
+
+@HOW
+def test_pixels(playground, how):
     images, labels = load_mnist("test")
-    seven = images[labels == 7][0]
-    with playground() as (page, _):
+    seven, zero = (images[labels == digit][0] for digit in (7, 0))
+    with playground(**options_for(how)) as (page, _):
         found = figure(page, "pixels")
         picture = found.locator("canvas[tabindex]")
-        picture.focus()
-        for _ in range(3):
-            page.keyboard.press("ArrowRight")
-        answer(found, f"Row 15, column 18: {seven[14, 17]}.")
-        box = picture.bounding_box()
-        page.mouse.move(box["x"] + box["width"] * 10.5 / 28, box["y"] + box["height"] * 8.5 / 28)
-        answer(found, f"Row 9, column 11: {seven[8, 10]}.")
-        found.get_by_label("Threshold").fill("128")
-        answer(found, f"2 different values; {(seven >= 128).sum()} of 784")
+        cell = picture.bounding_box()["width"] / 28
+        at = {"x": 17.5 * cell, "y": 12.5 * cell}
+        if how == "mouse":
+            picture.hover(position=at)
+        elif how == "touch":
+            picture.tap(position=at)
+        else:
+            for key in ("ArrowRight", "ArrowUp", "ArrowRight", "ArrowUp", "ArrowRight"):
+                picture.press(key)
+        answer(found, f"Row 13, column 18: {seven[12, 17]}.")
+        assert found.locator(".mf-numbers").inner_text().split() == [str(n) for n in seven[10:15, 15:20].flat]
+        choose(found, "Digit", how, 1)
+        answer(found, f"Row 13, column 18: {zero[12, 17]}.")
+        gamma = slide(found, "Gamma", how, 0.8)
+        answer(found, f"column 18: {255 * (zero[12, 17] / 255) ** gamma:.0f}.")
+        threshold = slide(found, "Threshold", how, 0.5)
+        answer(found, f"2 different values; {(zero >= threshold).sum()} of 784")
 
 
-def test_templates(playground):
-    means = mean_images(*load_mnist())
-    with playground() as (page, _):
+# What the figure draws: the image made of the drawing, and the colours of its three small pictures.
+COMPARED = """async home => {
+    const { prepareDrawing } = await import(home + 'interactive/prepare.js');
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))); // the last stroke is drawn
+    const found = document.querySelector('figure[data-module=templates]');
+    const read = c => c.getContext('2d').getImageData(0, 0, c.width, c.height);
+    const { data, width, height } = read(found.querySelector('canvas.mf-pad'));
+    const values = Float32Array.from({ length: width * height }, (_, i) => data[4 * i + 3] / 255);
+    const pictures = [...found.querySelectorAll('canvas.mf-seen')].map(c => [...read(c).data]);
+    return [[...prepareDrawing({ values, width, height }).image], pictures] }"""
+
+
+@HOW
+def test_templates(playground, address, how):  # noqa: F811
+    means = mean_images(*load_mnist()).reshape(10, 784)
+    with playground(**options_for(how)) as (page, _):
         found = figure(page, "templates")
         answer(found, "Nothing to compare yet")
-        found.get_by_role("button", name="Show a test digit").click()
+        press(found.get_by_role("button", name="Show a test digit"), how)
         answer(found, "Nearest is the mean 7")
-        seven = page.evaluate(
-            """async home => { const { mse } = await import(home + 'interactive/templates.js');
-            return mse(new Float32Array([1, 0.5]), [0, 0]) }""",
-            page.url.rsplit("/", 1)[0] + "/",
-        )
-        assert seven == 0.625 and len(means) == 10
+        press(found.get_by_role("button", name="Clear"), how)
+        answer(found, "Nothing to compare yet")
+        draw_seven(page, found, how)
+        answer(found, "Nearest is")
+        found.locator("canvas.mf-pad").blur()  # the pen is no ink
+        image, pictures = page.evaluate(COMPARED, address)
+        image, pictures = np.array(image) / 255, np.reshape(pictures, (3, 784, 4))[..., :3]
+        errors = ((image - means) ** 2).mean(1)
+        first, second = errors.argsort()[:2]
+        answer(found, f"Nearest is the mean {first}, with a mean squared error of {errors[first]:.3f}")
+        answer(found, f"next comes {second} with {errors[second]:.3f}.")
+        assert found.locator(".mf-value").all_inner_texts() == [f"{error:.3f}" for error in errors]
+        votes = (image - means[second]) ** 2 - (image - means[first]) ** 2
+        colours = 255 * plt.get_cmap("RdBu_r")([0, 0.2, 0.5, 0.8, 1])[:, :3].T
+        for picture, values in zip(pictures[1:], (image - means[first], votes / abs(votes).max()), strict=True):
+            expected = [np.interp(values, np.linspace(-1, 1, 5), channel) for channel in colours]
+            assert abs(picture.T - expected).max() < 2
+        assert abs(pictures[0].T - 255 * (1 - means[first])).max() < 1
 
 
-def test_descent(playground):
-    with playground() as (page, _):
+@HOW
+def test_descent(playground, how):
+    with playground(**options_for(how)) as (page, _):
         found = figure(page, "descent")
-        found.get_by_role("button", name="Ten steps").click()
+        place, weights = found.locator("svg").first, ("First weight", "Second weight")
+        press(found.get_by_role("button", name="Ten steps"), how)
         a, b = -2.4 * 0.9**10, 1.6 * 0.6**10
         answer(found, f"After 10 steps the loss is {(a * a + 4 * b * b) / 2:.2f}.")
-        found.get_by_label("Learning rate").fill("0.6")
+        if how == "keyboard":
+            for name, share in zip(weights, (0.7, 0.3), strict=True):
+                slide(found, name, how, share)
+        else:
+            box = place.bounding_box()
+            press(place, how, position={"x": 0.7 * box["width"], "y": 0.6 * box["height"]})
+        start = [float(found.get_by_label(name).input_value()) for name in weights]
+        assert np.allclose(start, (1.2, -1.2) if how == "keyboard" else (1.17, -0.91), atol=0.06)
+        answer(found, f"After 0 steps the loss is {(start[0] ** 2 + 4 * start[1] ** 2) / 2:.2f}. Press Step.")
+        at = torch.tensor(start, dtype=torch.double, requires_grad=True)
+        rate, momentum = slide(found, "Learning rate", how, 0.3), slide(found, "Momentum", how, 0.8)
+        optimiser = torch.optim.SGD([at], rate, momentum)
+        for steps, name in ((1, "Step"), (11, "Ten steps")):
+            press(found.get_by_role("button", name=name, exact=True), how)
+            for _ in range(1 if name == "Step" else 10):
+                optimiser.zero_grad()
+                ((at[0] ** 2 + 4 * at[1] ** 2) / 2).backward()
+                optimiser.step()
+            loss = (at[0] ** 2 + 4 * at[1] ** 2).item() / 2
+            answer(found, f"After {steps} step{'s' * (steps > 1)} the loss is {loss:.2f}.")
+            assert place.get_attribute("aria-label").endswith("the ball is at {:.2f} and {:.2f}".format(*at.tolist()))
+        slide(found, "Momentum", how, 0)
+        slide(found, "Learning rate", how, 1)
         answer(found, "diverges")
+        press(found.get_by_role("button", name="From the start"), how)
+        answer(found, "After 0 steps")
+        for name in weights:
+            found.get_by_label(name).fill("0")  # where there is nothing to descend
+        answer(found, "After 0 steps the loss is 0.00.")
 
 
-def test_convolution(playground):
+@HOW
+def test_convolution(playground, how):
     images, labels = load_mnist("test")
-    seven = images[labels == 7][0] / 255
+    seven = np.pad(images[labels == 7][0] / 255, 1)
     kernel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    with playground() as (page, _):
+    with playground(**options_for(how)) as (page, _):
         found = figure(page, "convolution")
-        found.get_by_label("Place").fill(str(8 * 28 + 9))
-        answer(found, f"add up to {(seven[7:10, 8:11] * kernel).sum():.2f}.")
+
+        def shows(row, column):
+            total = (seven[row : row + 3, column : column + 3] * kernel).sum() + 0.0  # never -0.0
+            answer(found, f"Row {row + 1}, column {column + 1}: the nine products add up to {total:.2f}.")
+
+        row, column = divmod(int(slide(found, "Place", how, 0.3)), 28)
+        shows(row, column)
+        press(found.get_by_role("button", name="Step"), how)
+        row, column = divmod(28 * row + column + 1, 28)
+        shows(row, column)
+        press(found.get_by_role("button", name="Sweep"), how)  # with reduced motion: a row further
+        shows(row + 1, column)
         found.get_by_label("Weight in row 2, column 2").fill("1")
-        answer(found, f"add up to {(seven[7:10, 8:11] * kernel).sum() + seven[8, 9]:.2f}.")
-        found.get_by_label("Padding of one pixel").uncheck()
+        kernel[1, 1] = 1
+        shows(row + 1, column)
+        choose(found, "Kernel", how, 1)
+        kernel = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
+        shows(row + 1, column)
+        press(found.get_by_label("Padding of one pixel"), how)
         answer(found, "The map is 26 by 26.")
-        found.get_by_label("Max-pooling").check()
+        press(found.get_by_label("Max-pooling"), how)
         answer(found, "The map is 13 by 13.")
 
 
+SEEN = """canvas => { const { data } = canvas.getContext('2d').getImageData(0, 0, 280, 280);
+    const at = i => 280 * (10 * Math.floor(i / 28) + 5) + 10 * (i % 28) + 5; // the middle of a pixel, as it is enlarged
+    return Array.from({ length: 784 }, (_, i) => 255 - data[4 * at(i)]) }"""
+ROUNDED = 0.0051  # the figure shows hundredths
+
+
+def seen(found):
+    "The prepared digit that the figure `found` shows, read off between its frames"
+    picture = found.get_by_label("The prepared digit").evaluate(SEEN)
+    return np.array(picture, np.uint8).reshape(1, 28, 28)
+
+
+def layers_of(network, images):
+    "What each layer of `network` makes of the first of `images`, as arrays [maps, side, side]"
+    made = {}
+    names = [name for name, _ in network.named_children()]
+    with torch.no_grad(), forward_hooks(network, names, lambda name, _, output: made.update({name: output[0].numpy()})):
+        made["input"] = as_batch(images)[0].numpy()
+        network(as_batch(images))
+    return made
+
+
+def numbers_of(table):
+    "The numbers of a table, row by row"
+    return [
+        [float(cell) for cell in row.locator("[role=cell]").all_inner_texts()] for row in table.get_by_role("row").all()
+    ]
+
+
+def compare_sum(found, network, made, n, y, x, channel=None):
+    "The figure's numbers with PyTorch's, for the first map's unit of `conv{n}`; without a `channel`, the largest's"
+    weights, bias = (p.detach().numpy()[0] for p in network.get_submodule(f"conv{n}").parameters())
+    before = np.pad(made["input" if n == 1 else f"pool{n - 1}"], ((0, 0), (1, 1), (1, 1)))
+    inputs, value = before[:, y : y + 3, x : x + 3], made[f"conv{n}"][0, y, x]
+    parts = (inputs * weights).sum((1, 2))
+    assert parts.sum() + bias == pytest.approx(value, abs=1e-4)
+    c = abs(parts).argmax() if channel is None else channel
+    adds = f"Channel {c + 1} of {len(parts)} adds" if n > 1 else "The nine products add up to"
+    answer(found, f"Unit 1 of conv{n}, row {y + 1}, column {x + 1}: {value:.2f}. {adds} {parts[c]:.2f}.")
+    shown = [numbers_of(table) for table in found.locator(".mf-sums").get_by_role("table").all()]
+    assert np.array(shown) == pytest.approx(np.array([inputs[c], weights[c], inputs[c] * weights[c]]), abs=ROUNDED)
+    *terms, last = found.locator(".mf-sums p").last.inner_text().replace(" = ", " + ").split(" + ")
+    terms = [float(term.removeprefix("bias ")) for term in terms]
+    assert terms == pytest.approx([*parts, bias], abs=ROUNDED)
+    assert float(last) == pytest.approx(value, abs=ROUNDED)
+
+
+def test_a_unit_of_a_convolution_is_the_sum_that_is_shown(playground):
+    network = load_cnn()
+    with playground() as (page, _):
+        found = figure(page, "layers")
+        found.get_by_role("button", name="Show a test digit").click()
+        answer(found, "The network reads a 7")
+        made, channel = layers_of(network, seen(found)), found.get_by_label("Channel", exact=True)
+        for n, side in ((1, 28), (2, 14), (3, 7)):
+            found.get_by_label("Layer", exact=True).select_option(index=3 * n - 3)
+            compare_sum(found, network, made, n, side // 2, side // 2)
+            assert channel.count() == (n > 1)  # conv1 has one
+            if n > 1:
+                channel.select_option(label="3")
+                compare_sum(found, network, made, n, side // 2, side // 2, channel=2)
+                channel.select_option(index=0)
+            for _ in range(side // 2, side - 1):
+                found.locator(".mf-mosaic").press("ArrowDown")
+            compare_sum(found, network, made, n, side - 1, side // 2)
+            assert found.get_by_text("Outside the map, every input is 0.").is_visible()
+
+
 def test_layers(playground):
+    network = load_cnn()
     with playground() as (page, _):
         found = figure(page, "layers")
         answer(found, "Nothing to read yet")
         found.get_by_role("button", name="Show a test digit").click()
         answer(found, "The network reads a 7")
-        found.get_by_label("Layer", exact=True).select_option(index=3)
-        answer(found, "Unit 1 of conv2, row 8, column 8")
+        made, shown = layers_of(network, seen(found)), found.locator(".mf-sums")
+        layer = found.get_by_label("Layer", exact=True)
+        layer.select_option(index=3)
         answer(found, "It depends on 8 by 8 pixels.")
-        shown = found.locator(".mf-sums").inner_text()
-        *parts, last = shown.replace(" = ", " + ").split(" + ")
-        numbers = [float(part.removeprefix("bias ")) for part in parts]
-        assert len(numbers) == 17 and abs(sum(numbers) - float(last)) < 0.1
+        for name, title in (
+            ("relu2", "its input, or 0"),
+            ("relu4", "its input, or 0"),
+            ("pool2", "the largest of its four"),
+        ):
+            layer.select_option(label=next(o for o in layer.locator("option").all_inner_texts() if o.startswith(name)))
+            answer(found, f"Unit 1 of {name}")
+            found.locator(".mf-title", has_text=f"The chosen unit: {title}").wait_for()
+            if name == "pool2":
+                four = numbers_of(shown.get_by_role("table"))
+                assert np.array(four) == pytest.approx(made["relu2"][0, 6:8, 6:8], abs=ROUNDED)
+                value = float(re.search("maximum is (.+)[.]", shown.inner_text())[1])
+                assert value == np.max(four) == pytest.approx(made["pool2"][0, 3, 3], abs=ROUNDED)
+            else:
+                before = made["fc1"][0] if name == "relu4" else made["conv2"][0, 7, 7]
+                value, result = map(float, re.fullmatch(r"max\(0, (.+)\) = (.+)", shown.inner_text()).groups())
+                assert [value, result] == pytest.approx([before, max(before, 0)], abs=ROUNDED)
+        for name, before in (("fc1", made["pool3"].reshape(-1)), ("fc2", made["relu4"])):
+            layer.select_option(label=next(o for o in layer.locator("option").all_inner_texts() if o.startswith(name)))
+            answer(found, f"Unit 1 of {name}: {made[name][0]:.2f}.")
+            weights, bias = (p.detach().numpy()[0] for p in network.get_submodule(name).parameters())
+            terms = before * weights
+            rows = [row.locator("[role=cell]").all_inner_texts() for row in shown.get_by_role("row").all()]
+            (_, *largest, others, biased, summed), order = rows, np.argsort(-abs(terms))
+            assert len(largest) == 5 and (others[0], biased[0]) == (f"{len(terms) - 5} others", "bias")
+            for (where, *numbers), i in zip(largest, order[:5], strict=True):
+                at = f"map {i // 9 + 1}, row {i // 3 % 3 + 1}, column {i % 3 + 1}" if name == "fc1" else f"unit {i + 1}"
+                assert where == at
+                assert [float(v) for v in numbers] == pytest.approx([before[i], weights[i], terms[i]], abs=ROUNDED)
+            ends = [float(row[-1]) for row in (others, biased, summed)]
+            assert ends == pytest.approx([terms[order[5:]].sum(), bias, made[name][0]], abs=ROUNDED)
+            assert sum(float(row[-1]) for row in rows[1:-1]) == pytest.approx(ends[-1], abs=0.04)
+        layer.select_option(index=3)
+        answer(found, "row 8, column 8")
         found.locator(".mf-mosaic").press("ArrowRight")
         answer(found, "row 8, column 9")
-        found.get_by_label("The prepared digit").press("ArrowUp")
-        answer(found, "Partly covered")
         found.get_by_label("Weights by chance").check()
-        answer(found, "untrained network")
+        answer(found, "The untrained network")
+
+
+@HOW
+def test_the_digit_is_covered_while_it_is_pressed(playground, how):
+    with playground(**options_for(how)) as (page, _):
+        found = figure(page, "layers")
+        found.get_by_role("button", name="Show a test digit").press("Enter")
+        answer(found, "The network reads a 7")
+        picture, whole = found.get_by_label("The prepared digit"), seen(found)
+        picture.scroll_into_view_if_needed()
+        box, scrolled = picture.bounding_box(), page.evaluate("scrollY")
+        at = [
+            {"x": box["x"] + box["width"] * x / 28, "y": box["y"] + box["height"] * y / 28}
+            for y, x in ((22.5, 8.5), (9.5, 17.5))
+        ]
+        outside = {"x": at[1]["x"], "y": box["y"] - 20}
+
+        def covers(y, x):
+            covered = whole.copy()
+            covered[0, y - 3 : y + 4, x - 3 : x + 4] = 0
+            probs = predict_probs(load_cnn(), covered)[0]
+            answer(found, f"Partly covered, the network reads a {probs.argmax()}, {100 * probs.max():.0f}% sure")
+
+        if how == "mouse":
+            page.mouse.move(**at[0])
+            page.mouse.down()
+            covers(22, 8)
+            page.mouse.move(**at[1], steps=5)
+            covers(9, 17)
+            page.mouse.move(**outside)
+            covers(3, 17)  # it stops at the edge
+            page.mouse.up()
+        elif how == "touch":
+            send = page.context.new_cdp_session(page).send
+            for kind, points, place in (
+                ("Start", at[:1], (22, 8)),
+                ("Move", at[1:], (9, 17)),
+                ("Move", [outside], (3, 17)),
+            ):
+                send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+                covers(*place)
+            assert page.evaluate("scrollY") == scrolled  # the finger covers, and does not pan
+            send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        else:
+            picture.press("ArrowUp")
+            covers(10, 12)
+            picture.press("Escape")
+        answer(found, re.compile("^The network reads a 7"))
+        assert (seen(found) == whole).all()
 
 
 LEARNT = """async ([home, url, start, steps]) => {
@@ -248,24 +510,46 @@ def test_linear(playground):
         answer(found, "0 steps of 64 images")
 
 
-def test_evaluation(playground, address):  # noqa: F811
+SHUFFLED = "async ([home, seed]) => (await import(home + 'interactive/evaluation.js')).shuffled(10000, seed)"
+
+
+@HOW
+def test_evaluation(playground, address, how):  # noqa: F811
+    labels, made = load_mnist("test")[1], _answers()
+    table = confusion_table(labels, made["network_answers"])
+    with playground(**options_for(how)) as (page, _):
+        found = figure(page, "evaluation")
+        cell, opened_images = found.locator("td[tabindex='0']"), found.locator(".mf-opened canvas")
+        answer(found, f"{table.loc[4, 9]} image of a 4 read as 9, the surest first")
+        assert cell.get_attribute("aria-label") == f"{table.loc[4, 9]} of digit 4 read as 9"
+        assert opened_images.count() == table.loc[4, 9] == 1
+        if how == "keyboard":
+            for key in ("ArrowDown", "ArrowLeft", "ArrowLeft", "ArrowLeft"):
+                cell.press(key)
+        else:
+            press(found.locator("tbody tr").nth(5).locator("td").nth(6), how)
+        answer(found, f"{table.loc[5, 6]} images of a 5 read as 6, the surest first")
+        assert opened_images.count() == table.loc[5, 6] == 2
+        cell.press("ArrowUp")
+        answer(found, "0 images of a 4 read as 6.")
+        choose(found, "Answers of", how, 1)
+        right, threshold = made["templates_answers"] == labels, slide(found, "Threshold", how, 0.3)
+        sure = made["templates_sure"] >= np.float32(threshold)
+        answer(
+            found, f"{sure.mean():.1%} of the images are answered; wrong answers among them: {(~right[sure]).sum()},"
+        )
+        n = (10, 20, 50, 100, 200)[int(slide(found, "Images", how, 0.2))]
+        for seed in (1, 2):
+            order = page.evaluate(SHUFFLED, [address, seed])
+            answer(found, f"Of {n} images {right[order[:n]].sum()} are read correctly")
+            press(found.get_by_role("button", name="Draw other images"), how)
+
+
+def test_evaluation_counts_as_python(playground, address):  # noqa: F811
     labels, made = load_mnist("test")[1], _answers()
     network, templates = ((made[f"{way}_answers"], made[f"{way}_sure"]) for way in ("network", "templates"))
     with playground() as (page, _):
-
-        def told(n):
-            return f"{n} image" + "s" * int(n != 1)
-
         found, sure = figure(page, "evaluation"), network[1] >= np.float32(0.9)
-        table = confusion_table(labels, network[0])
-        cell = found.locator("td[tabindex='0']")
-        answer(found, f"{told(table.loc[4, 9])} of a 4 read as 9")
-        assert cell.get_attribute("aria-label") == f"{table.loc[4, 9]} of digit 4 read as 9"
-        assert found.locator(".mf-opened canvas").count() == min(table.loc[4, 9], 12)
-        cell.press("ArrowLeft")
-        answer(found, f"{told(table.loc[4, 8])} of a 4 read as 8")
-        found.locator("tbody tr").nth(7).locator("td").nth(7).click()
-        answer(found, f"{table.loc[7, 7]} images of a 7 read as 7; here are 12, the least sure first")
         found.get_by_label("Threshold", exact=True).fill("0.9")
         wrong = (network[0] != labels)[sure].sum()
         answer(found, f"{sure.mean():.1%} of the images are answered; wrong answers among them: {wrong},")
@@ -277,9 +561,7 @@ def test_evaluation(playground, address):  # noqa: F811
         answer(found, f"wrong answers among them: {wrong.sum()}, or {wrong.mean():.2%}.")
         found.get_by_label("Threshold", exact=True).fill("1")
         answer(found, "At the threshold 1.00 no image is answered.")
-        order = page.evaluate(
-            "async home => (await import(home + 'interactive/evaluation.js')).shuffled(10000, 1)", address
-        )
+        order = page.evaluate(SHUFFLED, [address, 1])
         assert sorted(order) == list(range(10_000))
         for i, n in ((0, 10), (3, 100), (9, 10_000)):
             found.get_by_label("Images", exact=True).fill(str(i))
@@ -287,10 +569,6 @@ def test_evaluation(playground, address):  # noqa: F811
             low, high = accuracy_interval(right, n)
             answer(found, f"Of {n:,} images {right:,} are read correctly: {right / n:.1%}")
             answer(found, f"interval from {low:.1%} to {high:.1%}.")
-        found.get_by_label("Images", exact=True).fill("0")
-        before = found.locator("svg").last.get_attribute("aria-label")
-        found.get_by_role("button", name="Draw other images").click()
-        assert found.locator("svg").last.get_attribute("aria-label") != before
         ends = page.evaluate(
             """async home => { const { wilson } = await import(home + 'interactive/evaluation.js');
             return [[0, 1], [9, 10], [10, 10], [9962, 10000]].map(([k, n]) => wilson(k, n)) }""",
@@ -348,6 +626,7 @@ def test_breaking(playground, how):
     moved = breaking_it.shift(images[labels == 7][:1], 5, "right")
     nearest = ((moved / 255 - mean_images(*load_mnist())) ** 2).mean((1, 2)).argmin()
     probs = predict_probs(load_cnn(), moved)[0]
+    plain = predict_probs(load_cnn(_weights("mnist_plain")), moved)[0]
     with playground(**options_for(how)) as (page, _):
         found = figure(page, "breaking")
         answer(found, "It is a 7. Nearest is the mean 7. The network reads a 7")
@@ -371,6 +650,7 @@ def test_breaking(playground, how):
                 page.keyboard.press("ArrowRight")
         answer(found, f"Nearest is the mean {nearest}")
         answer(found, f"The network reads a {probs.argmax()}, {100 * probs.max():.0f}% sure")
+        answer(found, f"Trained without distorted digits, it reads a {plain.argmax()}, {100 * plain.max():.0f}% sure")
         assert slider.input_value() == "5"
         found.get_by_role("button", name="As it was").press("Enter")
         answer(found, "Nearest is the mean 7. The")
@@ -380,39 +660,59 @@ def test_breaking(playground, how):
         answer(found, "It is a 2.")
 
 
-def test_speed(playground, address):  # noqa: F811
+def rates_of(steps, peak, warm_up, shape):
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], peak)
+    cycle, rates = one_cycle(optimiser, steps, warm_up, shape), []
+    for _ in range(steps):
+        rates.append(cycle.get_last_lr()[0])
+        optimiser.step()
+        cycle.step()
+    return rates
+
+
+def test_the_rate_of_each_step_is_that_of_chapter_7(playground, address):  # noqa: F811
     with playground() as (page, _):
-        found = figure(page, "speed")
-        for steps, peak, warm_up, shape in CYCLES:
-            optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], peak)
-            cycle, expected = one_cycle(optimiser, steps, warm_up, shape), []
-            for _ in range(steps):
-                expected.append(cycle.get_last_lr()[0])
-                optimiser.step()
-                cycle.step()
+        for asked in CYCLES:
             rates = page.evaluate(
                 "async ([home, ...how]) => (await import(home + 'interactive/speed.js')).oneCycle(...how)",
-                [address, steps, peak, warm_up, shape],
+                [address, *asked],
             )
-            assert np.allclose(rates, expected, rtol=1e-9, atol=1e-12)
+            assert np.allclose(rates, rates_of(*asked), rtol=1e-9, atol=1e-12)
+
+
+@HOW
+def test_speed(playground, how):
+    x = torch.arange(4 * 9).view(1, 4, 3, 3)
+    last = x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).flatten()
+
+    def places(pixel):
+        return [(last == channel * 9 + pixel).nonzero().item() for channel in range(4)]
+
+    with playground(**options_for(how)) as (page, _):
+        found = figure(page, "speed")
         answer(found, "24,000 images in batches of 128 are 187 steps")
-        found.get_by_label("Batch size", exact=True).fill("4")
+        slide(found, "Batch size", how, 1)
         answer(found, "24,000 images in batches of 512 are 46 steps")
-        x = torch.arange(4 * 9).view(1, 4, 3, 3)
-        last = x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).flatten()
-        places = [(last == channel * 9 + 4).nonzero().item() for channel in range(4)]
+        peak, part = slide(found, "Peak rate", how, 0.7), slide(found, "Peak after", how, 1)
+        rates = rates_of(46, peak, part, "linear")
+        answer(found, f"The rate climbs to {peak:.3f} at step {np.argmax(rates) + 1} and falls again")
+        answer(found, f"all rates together make {sum(rates):.2f}.")
         answer(
             found,
-            f"pixel 4 lie 9 apart at 4, 13, 22 and 31 with channels first, and side by side at {places[0]}",
+            f"pixel 4 lie 9 apart at 4, 13, 22 and 31 with channels first, and side by side at {places(4)[0]}",
         )
-        found.get_by_role("button", name="Channel 2").press("Enter")
+        press(found.get_by_role("button", name="Channel 2"), how)
         answer(found, "numbers of channel 2 lie side by side at 18, 19, 20")
-        found.locator(".mf-memory").last.locator(".mf-box").nth(1).click()
+        assert found.locator(".mf-memory").last.locator(".mf-here").count() == 9
+        if how == "keyboard":
+            choose(found, "Pick", how, 0)
+        else:
+            press(found.locator(".mf-memory").last.locator(".mf-box").nth(1), how)
         answer(found, "numbers of pixel 0 lie 9 apart at 0, 9, 18 and 27")
-        found.get_by_label("Pick", exact=True).select_option("pixel 8")
+        choose(found, "Pick", how, 8)
         answer(
             found,
-            "pixel 8 lie 9 apart at 8, 17, 26 and 35 with channels first, and side by side at 32, 33, 34",
+            f"pixel 8 lie 9 apart at 8, 17, 26 and 35 with channels first, and side by side at {places(8)[0]}",
         )
 
 
@@ -596,3 +896,117 @@ def test_weights_that_do_not_arrive_leave_the_picture(playground):
         found.scroll_into_view_if_needed()
         found.locator("p", has_text="could not start").wait_for()
         assert found.locator("img").is_visible()
+
+
+# The contrast of each drawing's ink with the page, as WCAG reckons it: the least of its opaque pixels; 0 without ink.
+INK = """() => { const light = rgb => [0.2126, 0.7152, 0.0722].reduce((sum, part, i) => {
+        const v = rgb[i] / 255;
+        return sum + part * (v > 0.04045 ? ((v + 0.055) / 1.055) ** 2.4 : v / 12.92) }, 0.05);
+    const page = light(getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).map(Number));
+    return [...document.querySelectorAll('canvas.mf-pad')].map(pad => {
+        const { data } = pad.getContext('2d').getImageData(0, 0, pad.width, pad.height), inks = [];
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) inks.push(light(data.subarray(i, i + 3)));
+        return Math.min(...inks.map(ink => Math.max(ink, page) / Math.min(ink, page)), inks.length && 21) }) }"""
+DRAWN_ON = ("draw", "templates", "layers", "photo")
+
+
+@pytest.mark.parametrize("how", ["switch", "system"])
+def test_a_drawing_follows_the_theme(playground, how):
+    with playground(color_scheme="light") as (page, _):
+        for module in DRAWN_ON:
+            draw_seven(page, figure(page, module), "keyboard")
+        for scheme in ("dark", "light"):
+            before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            if how == "switch":
+                page.locator("[class*=color-scheme-toggle]:visible").first.click()
+            else:
+                page.emulate_media(color_scheme=scheme)
+            page.wait_for_function("before => getComputedStyle(document.body).backgroundColor !== before", arg=before)
+            page.wait_for_timeout(500)  # without another stroke
+            contrasts = page.evaluate(INK)
+            assert len(contrasts) == len(DRAWN_ON) and min(contrasts) > 4.5, (scheme, contrasts)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_front_page_reads_a_digit_within_its_first_screen(browser, address, scheme):  # noqa: F811
+    with opened(browser, f"{address}index.html", color_scheme=scheme) as (page, _):
+        found = page.locator("figure[data-module=draw]")
+        page.wait_for_selector("figure[data-module=draw][data-state=live]")
+        draw_seven(page, found, "mouse")
+        answer(found, "reads a 7")
+        assert page.evaluate("scrollY") == 0
+        for part in ("canvas.mf-pad", "canvas.mf-seen", ".mf-bars", "output"):
+            box = found.locator(part).bounding_box()
+            assert box["y"] > 0 and box["y"] + box["height"] < page.viewport_size["height"], part
+    with opened(browser, f"{address}index.html", color_scheme=scheme, viewport=PHONE) as (page, _):
+        found = figure(page, "draw")  # the answer comes next to what is drawn
+        tops = [found.locator(part).bounding_box()["y"] for part in ("canvas.mf-pad", "output", "canvas.mf-seen")]
+        assert tops == sorted(tops) and tops[1] - tops[0] < 500
+
+
+STILLS = """[...document.querySelectorAll('figure.interactive')].map(figure => {
+    const still = figure.querySelector('.still img'), box = still?.getBoundingClientRect();
+    return [figure.dataset.module, Boolean(still?.alt.trim() && still.complete && still.naturalWidth
+        && still.checkVisibility({ visibilityProperty: true }) && box.width > 99 && box.height > 99)] })"""
+
+
+@pytest.mark.parametrize("where", ["no JavaScript", "print"])
+def test_every_figure_has_a_still_picture(browser, address, where):  # noqa: F811
+    "Where no code runs, and on paper, there after the figures have started"
+    with opened(browser, f"{address}playground.html", java_script_enabled=where == "print") as (page, _):
+        figures = page.locator("figure.interactive")
+        for module in ACTS if where == "print" else ():
+            figure(page, module)
+        if where == "print":
+            assert not figures.locator(".still:visible").count()
+            page.emulate_media(media="print")
+            assert not figures.locator(".live:visible").count()
+        else:
+            for found in figures.all():
+                found.scroll_into_view_if_needed()
+            page.wait_for_load_state("networkidle")
+        assert dict(page.evaluate(STILLS)) == dict.fromkeys(ACTS, True)
+
+
+PREPARED_DRAWING = """async ([home, ink, height, width]) => {
+    const { prepareDrawing } = await import(home + 'interactive/prepare.js');
+    const values = Float32Array.from(atob(ink), c => c.charCodeAt(0) / 255);
+    const made = prepareDrawing({ values, width, height });
+    return made && Array.from(made.image) }"""
+
+
+def some_drawings():
+    "Ink, uint8: each digit in a corner of a pad; a bar, a dot, a frame, grey edges, a stray soft spot"
+    rng = np.random.default_rng(0)
+    for digit in range(10):
+        drawing = draw_digit(digit, rng=rng)
+        sheet = np.zeros((280, 280), np.uint8)
+        small = Image.fromarray(drawing).resize(rng.integers(40, 240, 2).tolist())
+        left, top = (280 - np.array(small.size)) * rng.random(2) // 1
+        sheet[int(top) : int(top) + small.height, int(left) : int(left) + small.width] = small
+        yield f"digit {digit}", sheet
+        yield f"soft {digit}", ndi.gaussian_filter(drawing, 5)
+    for name, place in {
+        "bar": np.s_[90:105, 3:270],
+        "stroke": np.s_[10:260, 200:203],
+        "dot": np.s_[7:8, 9:10],
+        "sheet": np.s_[:, :],
+    }.items():
+        sheet = np.zeros((280, 280), np.uint8)
+        sheet[place] = 255
+        yield name, sheet
+        yield f"pale {name}", sheet // 255 * 128
+
+
+def test_a_drawing_is_prepared_as_in_python(playground, address):  # noqa: F811
+    with playground() as (page, _):
+
+        def prepared(ink):
+            return page.evaluate(PREPARED_DRAWING, [address, base64.b64encode(ink.tobytes()).decode(), *ink.shape])
+
+        for name, ink in some_drawings():
+            rows, columns = (np.flatnonzero((ink >= 127.5).any(axis)) for axis in (1, 0))
+            crop = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] / 255
+            expected = centre_mass(fit_box(crop)).astype(int)
+            assert abs(np.array(prepared(ink)).reshape(28, 28) - expected).max() <= 1, name
+        assert prepared(np.full((280, 280), 127, np.uint8)) is None  # no ink

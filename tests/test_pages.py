@@ -172,12 +172,11 @@ def use_figures(page):
     "Use each figure that has started, and tell which of them do not answer"
     before = page.evaluate(SAID)
     page.evaluate(USE_ALL)
+    answered = "([, said], i) => said && said !== before[i][1] && !said.startsWith('Reading')"
     with suppress(TimeoutError):  # they wait a moment, so that a screen reader need not speak at each stroke of a pen
-        page.wait_for_function(
-            f"before => {SAID}.every(([, said], i) => said && said !== before[i][1])", arg=before, timeout=30_000
-        )
+        page.wait_for_function(f"before => {SAID}.every({answered})", arg=before, timeout=30_000)
     for (module, first), (_, then) in zip(before, page.evaluate(SAID), strict=True):
-        if then in ("", first):
+        if then in ("", first) or then.startswith("Reading"):
             yield f"the figure {module} does not answer: {then!r}"
 
 
@@ -355,7 +354,9 @@ def test_lighthouse(chromium, shared, address, tmp_path, record_property, name, 
     subprocess.run(command, check=True, env={**os.environ, "CHROME_PATH": chromium})
     told = json.loads(report.read_text(encoding="utf-8"))
     scores = {category: told["categories"][category]["score"] for category in told["categories"]}
-    record_property("performance", scores.pop("performance", None))
+    record_property("performance", quick := scores.pop("performance", None))
+    if preset == "desktop" and os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") == "1":  # no other work beside it
+        assert quick >= 0.95
     weighty = {a["id"] for category in scores for a in told["categories"][category]["auditRefs"] if a["weight"]}
     audits = [told["audits"][audit] for audit in weighty]
     assert [a["title"] for a in audits if a["score"] is not None and a["score"] < 1] == []

@@ -1,4 +1,4 @@
-// Shift, turn, scale, blur and noise by hand, one step along the slope of the loss, and what mean digits and network say.
+// Shift, turn, scale, blur and noise by hand, one step along the slope of the loss, and what mean digits and two networks say.
 
 import { forward, normalise, parseWeights, pixelGradient } from "./network.js";
 import { Bars, announcer, arrayOf, button, choice, element, enlarge, paintGrey, paintSigned, panel, panels, rowsOf, slider, widePanel } from "./parts.js";
@@ -58,7 +58,7 @@ export const attack = (image, slopes, epsilon) => image.map((p, i) => clip(p + e
 
 export default {
   render({ model, el }) {
-    const weights = parseWeights(model.get("weights")), images = rowsOf(model.get("images")), digits = arrayOf(model.get("digits")).values;
+    const weights = parseWeights(model.get("weights")), plain = parseWeights(model.get("plain")), images = rowsOf(model.get("images")), digits = arrayOf(model.get("digits")).values;
     const means = rowsOf(model.get("means")), chance = arrayOf(model.get("chance")).values, { line, say } = announcer(), drag = {};
     const picture = element("canvas", { class: "mf-map mf-drag", tabindex: "0", role: "application", "aria-roledescription": "picture to move",
       "aria-label": "The digit. Drag it, or use the arrow keys, to shift it.",
@@ -71,7 +71,7 @@ export default {
         e.preventDefault();
         move(down.value + by[0], right.value + by[1]);
       } });
-    const slope = element("canvas", { class: "mf-seen", role: "img" }), byMeans = new Bars(), byNetwork = new Bars();
+    const slope = element("canvas", { class: "mf-seen", role: "img" }), byMeans = new Bars(), byPlain = new Bars(), byNetwork = new Bars();
     const digit = choice({ label: "Digit", options: [...digits].map((d) => `a ${d}`), onchange: () => draw() });
     const ofPixels = (v) => `${v} pixel${Math.abs(v) === 1 ? "" : "s"}`, make = (label, min, max, step, value, show) => slider({ label, min, max, step, value, show, oninput: () => draw() });
     const right = make("To the right", -8, 8, 1, 0, ofPixels), down = make("Down", -8, 8, 1, 0, ofPixels);
@@ -89,16 +89,19 @@ export default {
       const truth = digits[digit.value], by = { right: right.value, down: down.value, turn: turn.value, size: size.value, blur: soft.value, noise: grain.value };
       const spoilt = distort(images[digit.value], by, chance), slopes = pixelGradient(weights, normalise(spoilt), truth);
       const seen = attack(spoilt, slopes, uphill.value), { probs } = forward(weights, normalise(seen)), best = probs.indexOf(Math.max(...probs));
+      const { probs: plainly } = forward(plain, normalise(seen)), first = plainly.indexOf(Math.max(...plainly));
       const row = Float32Array.from(seen, (p) => p / 255), errors = means.map((mean) => mse(row, mean)), nearest = errors.indexOf(Math.min(...errors));
       enlarge(picture, (c) => paintGrey(c, seen, 28), 28, 28, 10);
       const limit = slopes.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
       paintSigned(slope, slopes, 28, limit);
       slope.setAttribute("aria-label", "The slope of the loss at each pixel: the loss rises where red ones get more ink, and where blue ones get less");
       byMeans.set(errors.map((e) => errors[nearest] / e), (i) => errors[i].toFixed(3));
+      byPlain.set(plainly);
       byNetwork.set(probs);
       const step = uphill.value ? ` The step changed no pixel by more than ${uphill.value} of 255 grey levels.` : "";
       say(`It is a ${truth}. Nearest is the mean ${nearest}${nearest === truth ? "" : ", which is wrong"}. The network reads a ${best}, `
-        + `${Math.round(100 * probs[best])}% sure${best === truth ? "" : ", and is wrong"}.${step}`);
+        + `${Math.round(100 * probs[best])}% sure${best === truth ? "" : ", and is wrong"}. Trained without distorted digits, it reads a ${first}, `
+        + `${Math.round(100 * plainly[first])}% sure${first === truth ? "" : ", and is wrong"}.${step}`);
     }
 
     const back = button("As it was", () => {
@@ -108,7 +111,7 @@ export default {
     });
     el.append(panels(panel("Drag the digit", picture, digit.el, element("div", { class: "mf-buttons" }, back)),
       widePanel("Spoil it", right.el, down.el, turn.el, size.el, soft.el, grain.el, uphill.el)),
-    panels(widePanel("Mean squared error to each mean digit", byMeans.el), widePanel("What the network says", byNetwork.el),
+    panels(widePanel("Mean squared error to each mean digit", byMeans.el), widePanel("A network that saw no distorted digits", byPlain.el), widePanel("The network, which saw them", byNetwork.el),
       panel("The slope at each pixel", slope)), line);
     draw();
   },

@@ -1,7 +1,7 @@
 // A 3×3 kernel to edit, swept over a digit: padding, stride, ReLU and pooling to switch.
 
 import { maxPool } from "./network.js";
-import { announcer, button, choice, colours, element, enlarge, paintGrey, paintSigned, panel, panels, rowsOf, slider, tick } from "./parts.js";
+import { announcer, button, choice, colours, element, enlarge, onTheme, paintGrey, paintSigned, panel, panels, rowsOf, slider, tick } from "./parts.js";
 
 const KERNELS = {
   "Left edge": [-1, 0, 1, -2, 0, 2, -1, 0, 1],
@@ -96,6 +96,7 @@ export default {
       panel("The kernel", element("div", { class: "mf-kernel" }, ...boxes), preset.el, padding.el, stride.el),
       panel("Its map", output, relu.el, pool.el)),
     place.el, element("div", { class: "mf-buttons" }, button("Step", () => { stop(); step(); }), go), line);
+    onTheme(el, draw);
     draw();
   },
 };

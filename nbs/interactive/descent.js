@@ -1,4 +1,4 @@
-// A ball on the loss of two weights: a learning rate and a momentum to set, and a rate that is too large diverges.
+// A ball on the loss of two weights: its start, a learning rate and a momentum to set, and a rate that is too large diverges.
 
 import { Chart, announcer, button, element, panel, panels, slider } from "./parts.js";
 
@@ -30,21 +30,26 @@ function contour(level, side) {
 
 export default {
   render({ el }) {
-    const { line, say } = announcer(), state = { start: [-2.4, 1.6], steps: 0 }, weight = { from: -REACH, to: REACH, ticks: [-REACH, 0, REACH] };
+    const { line, say } = announcer(), state = { steps: 0 }, weight = { from: -REACH, to: REACH, ticks: [-REACH, 0, REACH] };
     const map = new Chart({ x: { ...weight, name: "first weight" }, y: { ...weight, name: "second weight" }, height: 320 });
     const curve = new Chart({ x: { name: "step", from: 0, to: MOST, ticks: [0, 20, 40, MOST] }, y: { name: "loss", from: 0 }, height: 320 });
     const contours = [0.25, 1, 2.25, 4, 6.25, 9, 12.25, 16].flatMap((level) => [1, -1].map((side) => ({ line: contour(level, side), faint: true })));
-    const rate = slider({ label: "Learning rate", min: 0.01, max: 0.6, step: 0.01, value: 0.1, show: (v) => v.toFixed(2), oninput: () => draw() });
-    const momentum = slider({ label: "Momentum", min: 0, max: 0.95, step: 0.05, value: 0, show: (v) => v.toFixed(2), oninput: () => draw() });
+    const make = (label, min, max, step, value, oninput = () => draw()) => slider({ label, min, max, step, value, show: (v) => v.toFixed(2), oninput });
+    const start = [["First weight", -2.4], ["Second weight", 1.6]].map(([label, value]) => make(label, -REACH, REACH, 0.05, value, () => restart()));
+    const rate = make("Learning rate", 0.01, 0.6, 0.01, 0.1), momentum = make("Momentum", 0, 0.95, 0.05, 0);
     map.el.addEventListener("pointerdown", (e) => {
-      state.start = map.pointed(e);
-      state.steps = 0;
-      draw();
+      map.pointed(e).forEach((x, k) => { start[k].value = x; });
+      restart();
     });
 
+    function restart() {
+      state.steps = 0;
+      draw();
+    }
+
     function draw() {
-      const path = descend(state.start, rate.value, momentum.value, state.steps), losses = path.map(loss), first = losses[0], last = losses.at(-1);
-      const top = Math.max(first, ...losses, 0.01), round = Number(Math.min(top, 10 * first).toPrecision(2));
+      const path = descend(start.map((s) => s.value), rate.value, momentum.value, state.steps), losses = path.map(loss), first = losses[0], last = losses.at(-1);
+      const round = Number(Math.max(Math.min(Math.max(...losses), 10 * first), 0.01).toPrecision(2)); // a start at the lowest point has no loss
       Object.assign(curve.y, { to: round, ticks: [0, round / 2, round] });
       map.set(`The loss over two weights as a map; the ball is at ${path.at(-1).map((x) => x.toFixed(2)).join(" and ")}`,
         ...contours, { line: path }, ...path.map((dot) => ({ dot, faint: true })), { dot: path.at(-1) });
@@ -55,9 +60,9 @@ export default {
     }
 
     const move = (n) => () => { state.steps = Math.min(state.steps + n, MOST); draw(); };
-    el.append(panels(panel("Two weights and their loss", map.el), panel("The loss after each step", curve.el)), rate.el, momentum.el,
+    el.append(panels(panel("Two weights and their loss", map.el), panel("The loss after each step", curve.el)), ...start.map((s) => s.el), rate.el, momentum.el,
       element("div", { class: "mf-buttons" }, button("Step", move(1)), button("Ten steps", move(10)),
-        button("From the start", () => { state.steps = 0; draw(); })), line);
+        button("From the start", restart)), line);
     draw();
   },
 };

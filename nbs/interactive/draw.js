@@ -27,8 +27,8 @@ export default {
     el.append(panels(
       panel("Draw a digit", pad.canvas, element("div", { class: "mf-buttons" }, button("Clear", () => pad.clear()),
         button("Show a test digit", () => pad.put(examples[next++ % examples.length])))),
-      panel("What the network sees", seen),
-      widePanel("What it says", bars.el, line)));
+      widePanel("What it says", line, bars.el), // on a phone right below the pad
+      element("div", { class: "mf-panel mf-narrow" }, element("div", { class: "mf-title" }, "What the network sees"), seen)));
     read();
   },
 };

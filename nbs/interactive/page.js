@@ -26,13 +26,13 @@
   }
 
   async function start(figure) {
-    const { module, data, weights } = figure.dataset, el = document.createElement("div");
+    const { module, data, weights, plain } = figure.dataset, el = document.createElement("div");
     el.hidden = true;
     el.className = "live";
     figure.append(el); // where it finds the page's colours
     try {
       const given = await (await fetched(data)).json();
-      if (weights) given.weights = await weightsFrom(weights);
+      for (const [name, url] of Object.entries({ weights, plain })) if (url) given[name] = await weightsFrom(url);
       const { default: { render } } = await import(`./${module}.js`);
       await render({ model: { get: (name) => given[name] }, el });
     } catch (error) {

@@ -49,6 +49,18 @@ export function colours(el) {
   return { ink: style.color, accent: of("--accent", "#0b6bcb"), line: of("--line", "#8888"), soft: of("--ink-soft", style.color) };
 }
 
+// Calls `repaint` when the theme changes, for as long as `el` is on the page. The site and notebooks note it on html or body.
+export function onTheme(el, repaint) {
+  const system = matchMedia("(prefers-color-scheme: dark)"), noted = new MutationObserver(changed);
+  function changed() {
+    if (el.isConnected) return repaint();
+    noted.disconnect();
+    system.removeEventListener("change", changed);
+  }
+  for (const of of [document.documentElement, document.body]) noted.observe(of, { attributeFilter: ["class", "data-scheme", "data-jp-theme-light"] });
+  system.addEventListener("change", changed);
+}
+
 // Random numbers from 0 to 1, the same ones from the same seed (mulberry32).
 export function randomFrom(seed) {
   return () => {
@@ -113,6 +125,7 @@ export class Pad {
     Object.assign(this.ink, { lineCap: "round", lineJoin: "round", lineWidth: width });
     this.view = this.canvas.getContext("2d");
     this.empty = true;
+    onTheme(this.canvas, () => this.changed()); // what is drawn from it may have a frame in the theme's colours
   }
 
   at(event) {

@@ -1,6 +1,6 @@
 // A digit whose pixels tell their value; a threshold and a gamma to move, and the three channels of a colour picture.
 
-import { announcer, choice, colours, element, enlarge, paintGrey, panel, panels, rowsOf, slider, widePanel } from "./parts.js";
+import { announcer, choice, colours, element, enlarge, onTheme, paintGrey, panel, panels, rowsOf, slider, widePanel } from "./parts.js";
 
 export function changed(pixels, threshold, gamma) { // bytes -> bytes
   return pixels.map((p) => (threshold > 0 ? (p >= threshold ? 255 : 0) : Math.round(255 * (p / 255) ** gamma)));
@@ -47,6 +47,7 @@ export default {
     }
 
     el.append(panels(panel("Point at a pixel", canvas), widePanel("The values round about", around, digit.el, channel.el, threshold.el, gamma.el)), line);
+    onTheme(el, draw);
     draw();
   },
 };
