@@ -304,7 +304,7 @@ def find_sheet(
     grey:np.ndarray,  # float [h, w], from 0 to 255
 ) -> np.ndarray:      # float32 [h', w']: the sheet alone; `grey` if there is no more
     "Cut out and straighten a sheet that has a desk, a frame or a printed box around."
-    for _ in range(2):
+    for _ in range(3):
         corners = _find_corners(grey)
         if corners is None: break
         grey = _straighten(grey, corners)
@@ -594,10 +594,10 @@ class Prepared:
 
 def _is_soft(ink, mask):  # from edge to edge, and shading off over its whole width
     top, bottom, left, right = _gaps(mask)
-    room, width = .2*max(mask.shape), _pen_width(mask)
+    room = .2*max(mask.shape)
     upright = max(top, bottom) == 0 and min(left, right) > room
     level = max(left, right) == 0 and min(top, bottom) > room
-    if not (upright or level) or width < _SOFT[0]: return False
+    if not (upright or level) or (width := _pen_width(mask)) < _SOFT[0]: return False
     slope = np.hypot(*np.gradient(ndimage.gaussian_filter(ink, 1)))
     outline = mask & ~ndimage.binary_erosion(mask, border_value=1)
     return slope[outline].mean()*width < _SOFT[1]*np.median(ink[mask])

@@ -125,6 +125,14 @@ def test_a_fold_is_no_stroke(at, width):
     assert predict_digit(folded_sheet(at, width)).digit == 4
 
 
+def test_a_sheet_in_three_frames_is_found():
+    framed = np.asarray(FOUR)
+    for grey in (0, 255, 0):
+        framed = np.pad(framed, 60, constant_values=grey)
+    prepared = prepare_digit(framed)
+    assert your_digit._find_corners(prepared.sheet) is None and prepared.sheet.min(0)[[0, -1]].min() > 200
+
+
 def test_a_shadow_is_suspected():
     assert "its edges are soft: is it a fold or a shadow?" in predict_digit(shadow()).warnings
 

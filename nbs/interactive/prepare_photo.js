@@ -356,10 +356,11 @@ export function fitPen(crop, mask) { // hairlines wider, very thick strokes thin
 }
 
 function isSoft(ink, mask) { // from edge to edge, and shading off over its whole width
-  const [top, bottom, left, right] = gaps(mask), { width: w, height: h } = mask, room = 0.2 * Math.max(w, h), wide = penWidth(mask);
+  const [top, bottom, left, right] = gaps(mask), { width: w, height: h } = mask, room = 0.2 * Math.max(w, h);
   const upright = Math.max(top, bottom) === 0 && Math.min(left, right) > room, level = Math.max(left, right) === 0 && Math.min(top, bottom) > room;
-  if (!(upright || level) || wide < SOFT[0]) return false;
-  const { values } = gaussian(ink);
+  if (!upright && !level) return false;
+  const wide = penWidth(mask), { values } = gaussian(ink);
+  if (wide < SOFT[0]) return false;
   const inside = (y, x) => y < 0 || y >= h || x < 0 || x >= w || mask.values[y * w + x];
   const slope = (i, low, high, step) => (values[high ? i : i + step] - values[low ? i : i - step]) / (low || high ? 1 : 2);
   let steep = 0, n = 0;
