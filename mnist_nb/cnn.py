@@ -287,8 +287,13 @@ def describe_recipe(
                 trained_on=50_000, held_out=10_000, batch_size=settings.batch_size,
                 epochs=settings.epochs, learning_rate=settings.learning_rate)
 
-def versions() -> dict:  # library or machine part: version
+def versions(
+    device:str='cpu',  # where the result was computed
+) -> dict:             # library or machine part: version
     "List what a result depends on besides the recipe."
     from importlib.metadata import version
-    return dict(python=platform.python_version(), machine=platform.machine(),
-                **{name: version(name) for name in ('torch', 'fastai', 'numpy')})
+    found = dict(python=platform.python_version(), machine=platform.machine(),
+                 **{name: version(name) for name in ('torch', 'fastai', 'numpy')})
+    if device == 'cpu': return found
+    return dict(found, device=torch.cuda.get_device_name() if device == 'cuda'
+                else device)

@@ -7,41 +7,35 @@ Docs: https://mnist-nb.github.io/mnist_nb/results.html.md"""
 # %% auto #0
 __all__ = ['METHODS', 'Fitted', 'Method', 'classic', 'least_squares', 'logistic_regression', 'nearest_neighbours',
            'support_vector_machine', 'hidden_layer', 'network', 'course_network', 'vote', 'fully_connected',
-           'narrow_cnn', 'run_method', 'judge_fitted', 'repeat', 'on_cluster', 'load_or_run', 'load_or_run_many',
-           'stored_runs', 'store_runs', 'prediction_interval', 'summarise_runs', 'Comparison', 'compare',
-           'load_results', 'write_results', 'three_or_seven', 'collect_results']
+           'narrow_cnn', 'run_method', 'judge_fitted', 'load_or_run', 'load_or_run_many', 'stored_runs', 'store_runs',
+           'prediction_interval', 'summarise_runs', 'Comparison', 'compare', 'load_results', 'write_results',
+           'three_or_seven', 'collect_results']
 
 # %% ../nbs/10_results.ipynb #c004
-import asyncio
 import json
-import multiprocessing
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 
-import cloudpickle
-import joblib
 import numpy as np
 import torch
 from scipy import stats
-from threadpoolctl import threadpool_limits
 from torch import nn
 
 from . import __version__
 from .baseline import TemplateClassifier, accuracy_interval, as_vectors
 from .cnn import (
-    MnistCNN, describe_recipe, load_card, load_cnn, predict_probs, train_cnn, versions)
+    MnistCNN, describe_recipe, load_card, load_cnn, pick_device, predict_probs,
+    train_cnn, versions)
 from .data import holdout_split, load_mnist, select_digits, whole_file
 from .evaluation import paired_test
 from .settings import Settings
 from mnist_nb.speed import (
     ACCURATE, FAST, FURTHER, LONGER, ONE_EPOCH, Recipe, load_benchmark, shifted_probs,
     train_recipe)
+from .workers import repeat
 
 # %% ../nbs/10_results.ipynb #c007
 @dataclass(frozen=True)
@@ -255,7 +249,8 @@ def run_method(
     start = time.perf_counter()
     train = METHODS[name].train
     fitted = train(seed) if device == 'cpu' else train(seed, device)
-    return judge_fitted(name, seed, fitted, time.perf_counter() - start), fitted
+    seconds = time.perf_counter() - start
+    return judge_fitted(name, seed, fitted, seconds, device), fitted
 
 # %% ../nbs/10_results.ipynb #c018a
 def _check_name(name):
@@ -267,6 +262,7 @@ def judge_fitted(
     seed:int,              # where its training started
     fitted:Fitted,         # what was trained
     train_seconds:float,   # how long that took
+    device:str='cpu',      # and where it was
 ) -> dict:                 # a run, as it is stored
     "Let a trained method answer for the test images, and for the held-out ones."
     images, labels = load_mnist('test')
@@ -278,7 +274,7 @@ def judge_fitted(
                 held_out=_held_out(name, fitted), train_seconds=round(train_seconds, 2),
                 predict_seconds=round(answered, 3), parameters=fitted.parameters,
                 threads=torch.get_num_threads(),
-                versions=dict(mnist_nb=__version__, **versions()),
+                versions=dict(mnist_nb=__version__, **versions(device)),
                 answers=''.join(str(a) for a in answers))
 
 def _held_out(name, fitted):
@@ -286,99 +282,6 @@ def _held_out(name, fitted):
     if METHODS[name].saw_held_out: return None
     images, labels = (a[holdout_split()[1]] for a in load_mnist('train'))
     return int((fitted.predict(images) == labels).sum())
-
-# %% ../nbs/10_results.ipynb #c021a
-_ATTEMPTS = 3  # how often in a row workers may be killed without a job done
-_PATIENCE = 24*3600  # s; joblib never hears of a job that dask gave up
-_one_run = threading.Lock()  # random numbers and threads belong to a whole process
-
-def repeat(
-    function:Callable,     # what to repeat; in a process of its own, so it must pickle
-    jobs:Iterable[tuple],  # its arguments, for each time
-    n_jobs:int|None=None,  # processes; -1: one for each core; None: as joblib is set
-    threads:int=1,         # of each job: its last digits depend on them
-) -> Iterator[tuple]:      # (arguments, what came out), in the order in which they end
-    """Call a function many times, on as many cores or machines as joblib may use. Jobs
-    whose worker was killed are done again. `ValueError` for 0 processes, `RuntimeError`
-    where workers keep being killed, or have another version of the library or torch."""
-    left = dict(enumerate(jobs))
-    do, killed = _carry(threads), 0
-    while left:
-        processes = min(n_jobs, len(left)) if n_jobs else n_jobs
-        alone = joblib.effective_n_jobs(processes) == 1
-        workers = joblib.Parallel(
-            processes, return_as='generator_unordered', batch_size=1,
-            pre_dispatch='all', timeout=None if alone else _PATIENCE)
-        try:
-            for i, result in workers([
-                    joblib.delayed(do)(i, cloudpickle.dumps((function, job)))
-                    for i, job in left.items()]):
-                killed = 0
-                yield left.pop(i), result
-        except BrokenProcessPool as e:
-            killed += 1
-            if killed == _ATTEMPTS:
-                raise RuntimeError(
-                    f'a worker was killed, {killed} times in a row, with {len(left)} '
-                    'runs left: too little memory? Try a smaller n_jobs') from e
-        except multiprocessing.TimeoutError as e:
-            raise RuntimeError(f'no run ended in {_PATIENCE/3600:.0f} hours, with '
-                               f"{len(left)} left: see the scheduler's log") from e
-
-def _carry(threads):
-    """The function that travels to a worker. Made by another one, it travels by value,
-    so that it can say so where the library is another one, or is missing"""
-    def release():
-        from importlib.metadata import version
-        try:
-            import mnist_nb
-            torch = version('torch').partition('+')[0]
-            return f'mnist_nb {mnist_nb.__version__} and torch {torch}'
-        except ImportError as e: return str(e)
-    expected = release()
-    def do(i, job):
-        if (found := release()) != expected:
-            import socket
-            raise RuntimeError(f'expected workers with {expected}, got {found} on '
-                               f'{socket.gethostname()}: install the same there')
-        from mnist_nb.results import _do_alone
-        return i, _do_alone(job, threads)
-    return do
-
-def _do_alone(job, threads):
-    "Do one job at a time in this process, with so many threads, and nothing beside it"
-    sequential = joblib.parallel_config(backend='sequential')
-    with _one_run, threadpool_limits(threads), sequential:
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        try:
-            function, arguments = cloudpickle.loads(job)
-            return function(*arguments)
-        finally: torch.set_num_threads(before)
-
-@contextmanager
-def on_cluster(
-    address:str,       # of a scheduler, as it says itself: 'tcp://192.168.1.20:8786'
-    workers:int=2,     # how many to wait for; the work of a single one joblib does here
-    seconds:float=10,  # how long to wait for the scheduler, and for them
-):                     # a context; what is repeated inside is done by the workers
-    """Use a cluster: joblib's backend for dask.distributed, joined with a time limit.
-    `ConnectionError` for no scheduler or few workers, `ImportError` without dask."""
-    try: from distributed import Client
-    except ImportError as e:
-        raise ImportError('expected dask, which a cluster needs, found none: '
-                          "pip install 'mnist_nb[cluster]'") from e
-    try: client = Client(address, timeout=seconds)
-    except (OSError, ValueError) as e:
-        raise ConnectionError(f'expected a scheduler at {address}, none answered in '
-                              f'{seconds} s: start one with `dask scheduler`') from e
-    with client, joblib.parallel_config(backend='dask'):
-        try: client.wait_for_workers(workers, timeout=seconds)
-        except (TimeoutError, asyncio.TimeoutError) as e:  # the same from 3.11 on
-            raise ConnectionError(
-                f'expected {workers} workers at {address}, got {len(client.ncores())}: '
-                f'start some with `dask worker {address} --nthreads 1`') from e
-        yield client
 
 # %% ../nbs/10_results.ipynb #c022
 _RUNS = files('mnist_nb')/'assets'/'runs'  # travels with the package
@@ -391,11 +294,12 @@ def load_or_run(
     folder:str|Path|None=None,  # where runs are kept; the package's if None
     n_jobs:int|None=None,   # as in `repeat`
     threads:int=1,          # as in `repeat`
+    device:str='cpu',       # where networks are trained; each has runs of its own
 ) -> list[dict]:            # a run for each seed, as `run_method` returns it
     """Load the runs of a method where they are stored, and run the others. What is new
     is stored in `folder`, and nowhere if that is None. `ValueError` for an unknown
     name, a damaged file or more processes than runs; other errors as `repeat`."""
-    return load_or_run_many([name], seeds, folder, n_jobs, threads)[name]
+    return load_or_run_many([name], seeds, folder, n_jobs, threads, device)[name]
 
 def load_or_run_many(
     names:Iterable[str],    # keys of `METHODS`
@@ -403,44 +307,47 @@ def load_or_run_many(
     folder:str|Path|None=None,  # where runs are kept; the package's if None
     n_jobs:int|None=None,   # as in `repeat`
     threads:int=1,          # as in `repeat`
+    device:str='cpu',       # where networks are trained; each has runs of its own
 ) -> dict:                  # name: its runs, as `load_or_run` returns them
     "Load or run several methods, side by side where there are several workers."
-    runs = {name: stored_runs(name, folder) for name in names}
+    if device == 'auto': device = pick_device().type
+    runs = {name: stored_runs(name, folder, device) for name in names}
     wanted = {name: list(dict.fromkeys(METHODS[name].seeds if seeds is None else seeds))
               for name in runs}
     n = sum(map(len, wanted.values()))
     if n_jobs is not None and (n_jobs == 0 or n_jobs > n):
         raise ValueError(f'n_jobs must be from 1 to the number of runs, {n}, or -1 for '
                          f'all cores, got {n_jobs}')
-    jobs = [(METHODS[name], name, seed) for name in runs for seed in wanted[name]
+    jobs = [(METHODS[name], name, seed, device) for name in runs for seed in wanted[name]
             if seed not in runs[name]]
     new = {name: {} for name in runs}
-    for (_, name, seed), run in repeat(_run_as, jobs, n_jobs, threads):
+    for (_, name, seed, _), run in repeat(_run_as, jobs, n_jobs, threads):
         runs[name][seed] = new[name][seed] = run
         if folder:
             # Read again: another program may have stored some in the meantime
-            kept = {s: r for s, r in stored_runs(name, folder).items()
+            kept = {s: r for s, r in stored_runs(name, folder, device).items()
                     if s not in new[name]}
             kept |= {s: new[name][s] for s in wanted[name] if s in new[name]}
-            store_runs(Path(folder)/f'{name}.json', kept)
+            store_runs(_runs_file(name, folder, device), kept)
         done = sum(seed in runs[name] for seed in wanted[name])
         print(f'{name}: run {done} of {len(wanted[name])}, {run["correct"]:,} correct')
     return {name: [runs[name][seed] for seed in wanted[name]] for name in runs}
 
-def _run_as(method, name, seed):
+def _run_as(method, name, seed, device):
     "A run of a method that this process may not know, or know as another one"
     before = METHODS.get(name, method)
     METHODS[name] = method
-    try: return run_method(name, seed)[0]
+    try: return run_method(name, seed, device)[0]
     finally: METHODS[name] = before
 
 def stored_runs(
     name:str,               # a key of `METHODS`
     folder:str|Path|None=None,  # where runs are kept; the package's if None
+    device:str='cpu',       # 'cpu', 'cuda' or 'mps'
 ) -> dict:                  # seed: run, of those with the method's present recipe
     "Load the stored runs of a method. Errors as `load_or_run`."
     _check_name(name)
-    path = Path(folder or _RUNS)/f'{name}.json'
+    path = _runs_file(name, folder or _RUNS, device)
     recipe = json.loads(json.dumps(METHODS[name].recipe))  # as it comes from a file
     return {run['seed']: run for run in (_read(path, list) if path.is_file() else [])
             if _completed(run.get('recipe')) == recipe}
@@ -453,6 +360,9 @@ def store_runs(
     lines = ',\n'.join(json.dumps(run) for run in runs.values())
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as part: part.write_text(f'[\n{lines}\n]\n', encoding='utf8')
+
+def _runs_file(name, folder, device):
+    return Path(folder)/(f'{name}.json' if device == 'cpu' else f'{name}-{device}.json')
 
 def _completed(recipe):
     """A stored recipe, with the fields that `Recipe` has got since at their defaults,

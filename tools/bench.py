@@ -348,7 +348,7 @@ FEWER = {"the tutorial": 2, "one pass, 50,000": 2, "torch.compile": 2}  # seeds 
 
 def take_turns(part, limit, out, stored, minutes=None):
     "Run everybody with seed 0, then everybody with seed 1, and so on, while there is time for a turn; store each turn"
-    # One after the other, ablation and ideas, too, and not through results.repeat: side by side they slow one another.
+    # One after the other, ablation and ideas, too, and not through workers.repeat: side by side they slow one another.
     runs = stored.setdefault("runs", {name: dict(seconds=[], correct=[]) for name in TABLES[part]})
     seeds = SEEDS[part] if limit is None else 1
     left = range(max(len(r["seconds"]) for r in runs.values()), seeds)

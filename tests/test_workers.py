@@ -10,8 +10,9 @@ import pytest
 
 import mnist_nb
 from conftest import slow
-from mnist_nb import results
-from mnist_nb.results import load_or_run, load_or_run_many, on_cluster, repeat
+from mnist_nb import results, workers
+from mnist_nb.results import load_or_run, load_or_run_many
+from mnist_nb.workers import on_cluster, repeat
 
 TEMPLATES = ("template_mse", "template_l1")
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -71,7 +72,7 @@ def test_two_processes_store_what_one_does(tmp_path, monkeypatch, capsys):
 def test_a_killed_worker_costs_no_job(tmp_path, monkeypatch):
     done = list(repeat(dies_once(tmp_path / "mark"), [(i,) for i in range(4)], n_jobs=2))
     assert sorted(done) == [((i,), 10 * i) for i in range(4)]
-    monkeypatch.setattr(results, "_ATTEMPTS", 1)
+    monkeypatch.setattr(workers, "_ATTEMPTS", 1)
     with pytest.raises(RuntimeError, match="killed, 1 times in a row, with 2 runs left"):
         list(repeat(always_dies, [(0,), (1,)], n_jobs=2))
 
@@ -130,5 +131,5 @@ def test_a_cluster_that_is_not_there_is_named(cluster):
 
 
 def test_the_library_leaves_dask_alone():
-    code = "import sys, mnist_nb.results; sys.exit('distributed' in sys.modules or 'dask' in sys.modules)"
+    code = "import sys, mnist_nb.workers; sys.exit('distributed' in sys.modules or 'dask' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
