@@ -13,7 +13,7 @@ WHEELS := https://download.pytorch.org/whl/cpu
 lab: export PYTHONWARNINGS := ignore:`torch.jit.script` is deprecated:FutureWarning
 
 .DEFAULT_GOAL := help
-.PHONY: help course execute test test-all export bench site lab serve hooks clean
+.PHONY: help course execute test test-all export bench gpu site lab serve hooks clean
 
 help: ## list these targets
 	@echo "make TARGET, where TARGET is one of"
@@ -58,6 +58,10 @@ export: $(STAMP) ## write the library from the notebooks, and clean the notebook
 
 bench: $(STAMP) ## time our recipes against their peers (two hours), or ten minutes of one part, as often as it takes: make bench PART=race
 	$(RUN) tools/bench.py $(if $(PART),--minutes 10) $(PART)
+
+gpu: $(STAMP) ## on a machine with a GPU by NVIDIA: the tests for it, and the race of chapter 7 there (ten minutes)
+	$(RUN) -m pytest -n 0 -m gpu
+	$(RUN) tools/bench.py --minutes 6 --device cuda race
 
 site: $(STAMP) ## build the site from the stored notebooks into _docs/
 	$(RUN) tools/site/build.py

@@ -20,8 +20,6 @@ import joblib
 import torch
 from threadpoolctl import threadpool_limits
 
-from . import __version__
-
 # %% ../nbs/99_workers.ipynb #c007
 def repeat(
     function:Callable,     # what to repeat; in a process of its own, so it must pickle

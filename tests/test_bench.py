@@ -19,15 +19,23 @@ def test_parts_are_measured_and_kept(parts, tmp_path, monkeypatch):
         if part in bench.TABLES:
             assert [*result["runs"]] == [*bench.TABLES[part]]
             assert all(len(r["seconds"]) == len(r["correct"]) == 1 for r in result["runs"].values())
-    monkeypatch.setattr(bench, "train_recipe", lambda *args: pytest.fail("measured again"))
-    monkeypatch.setattr(bench, "loader_ratios", lambda *args: pytest.fail("measured again"))
-    monkeypatch.setattr(bench, "ours", lambda *args: pytest.fail("measured again"))
+    monkeypatch.setattr(bench, "train_recipe", lambda *args, **kwargs: pytest.fail("measured again"))
+    monkeypatch.setattr(bench, "loader_ratios", lambda *args, **kwargs: pytest.fail("measured again"))
+    monkeypatch.setattr(bench, "ours", lambda *args, **kwargs: pytest.fail("measured again"))
     bench.main()
     assert all(json.loads(path.read_text(encoding="utf8"))["images"] for path in files.values())
 
 
-def test_an_unknown_part_is_named(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["bench", "raze"])
-    with pytest.raises(SystemExit):
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["raze"], "got raze"),
+        (["--device", "cuda", "steps"], "with --device, PART must be race, got steps"),
+        (["--device", "tpu", "race"], "device must be one of auto, cpu, cuda, mps, got 'tpu'"),
+    ],
+)
+def test_what_cannot_be_measured_is_named(arguments, said, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["bench", *arguments])
+    with pytest.raises(SystemExit) as stopped:
         bench.main()
-    assert "got raze" in capsys.readouterr().err
+    assert said in capsys.readouterr().err + str(stopped.value)

@@ -1,5 +1,6 @@
 "What a cell checks on a CPU, on CUDA: `pytest -m gpu`. Of MPS only what can be tried without one."
 
+import json
 from dataclasses import replace
 from functools import partial
 
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+import bench
 from mnist_nb.cnn import load_cnn, pick_device, predict_probs, train_cnn
 from mnist_nb.data import load_mnist
 from mnist_nb.photos import Teaching, teach
-from mnist_nb.results import course_network, load_or_run, prediction_interval, run_method, vote
+from mnist_nb.results import compare, course_network, load_or_run, prediction_interval, run_method, vote
 from mnist_nb.scaling import batch_gradient, train_distributed
 from mnist_nb.settings import Settings
 from mnist_nb.speed import (
@@ -88,6 +90,24 @@ def test_methods_and_lessons_run_there():
     assert (predict_probs(taught, IMAGES[:500]).argmax(1) == LABELS[:500]).mean() > 0.9
 
 
+@cuda
+@pytest.mark.gpu
+def test_the_race_runs_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["bench", "--limit", "256", "--out", str(tmp_path), "--device", "cuda", "race"])
+    bench.main()
+    race = json.loads((tmp_path / "race-cuda.json").read_text(encoding="utf8"))
+    assert race["machine"]["device"] == torch.cuda.get_device_name()
+    assert all(len(row["correct"]) == 1 for row in race["runs"].values())
+
+
+@cuda
+@pytest.mark.gpu
+def test_runs_of_a_gpu_are_kept_apart(tmp_path):
+    [run] = load_or_run("cnn_fast", (0,), tmp_path, device="cuda")
+    assert run["versions"]["device"] == torch.cuda.get_device_name() and compare("cnn_fast", run["correct"] / 10_000)
+    assert [file.name for file in tmp_path.iterdir()] == ["cnn_fast-cuda.json"]
+
+
 ALL = {  # whatever trains or predicts takes a device
     "predict_probs": partial(predict_probs, load_cnn(), IMAGES[:1]),
     "shifted_probs": partial(shifted_probs, load_cnn(), IMAGES[:1]),
@@ -96,6 +116,7 @@ ALL = {  # whatever trains or predicts takes a device
     "train_distributed": partial(train_distributed, TINY),
     "batch_gradient": partial(batch_gradient, TINY),
     "run_method": partial(run_method, "cnn_fast"),
+    "load_or_run": partial(load_or_run, "cnn_fast", (0,)),
     "course_network": partial(course_network, 0),
     "vote": partial(vote(TINY), 0),
     "teach": partial(teach, LESSONS),

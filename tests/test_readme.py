@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from mnist_nb.cnn import load_card
 from mnist_nb.results import load_results
 from run import NBS, ROOT, read
@@ -29,3 +31,21 @@ def test_what_readme_and_front_page_say_of_the_results_holds():
     assert methods["cnn_fast"]["train_seconds"] < 60
     assert "99.6% within minutes" in pages and round(methods["cnn_accurate"]["accuracy"], 3) >= 0.996
     assert methods["cnn_accurate"]["train_seconds"] < 15 * 60
+
+
+def test_the_times_of_the_table_are_the_stored_ones():
+    methods, race, said = load_results()["methods"], load_results()["speed"]["median_seconds"], {}
+    stored = {
+        "FAST": race["ours, 99.0%"],
+        **{n: methods[f"cnn_{n.lower()}"]["train_seconds"] for n in ("LONGER", "ACCURATE")},
+    }
+    for recipe, time, unit, *elsewhere in re.findall(
+        r"\| [\d.]+%, `(\w+)`.*? \| ([\d.]+) (s|min) \| (.*?) \| (.*?) \|", README
+    ):
+        said[recipe] = float(time) * {"s": 1, "min": 60}[unit], elsewhere
+    assert said.keys() == stored.keys()
+    for recipe, (seconds, elsewhere) in said.items():
+        assert seconds == pytest.approx(stored[recipe], rel=0.05)
+        assert elsewhere == ["*not measured*"] * 2
+    shares = re.findall(r"\| ([\d.]+)%, `(\w+)`", README)
+    assert all(abs(float(share) - 100 * methods[f"cnn_{name.lower()}"]["accuracy"]) <= 0.1 for share, name in shares)

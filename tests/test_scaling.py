@@ -1,6 +1,8 @@
 "Training in several processes: one that is interrupted ends as if it had not been, and the command line; bad input."
 
 import json
+import os
+import signal
 import sys
 from dataclasses import asdict, replace
 
@@ -38,6 +40,30 @@ def test_interrupted_after_any_step_it_ends_with_the_same_weights(change, tmp_pa
     assert_same(train_distributed(recipe, 3, checkpoint=path, every=2).model, whole)
     assert len(steps) == 10 + 2 + 1 + 1 and torch.load(path)["starts"] == 3
     assert [file.name for file in tmp_path.iterdir()] == ["run.pt"]
+
+
+def train_and_die_once(mark, **how):
+    "In one of two processes: the second one is killed in its sixth step, the first time"
+    backward, steps = scaling._divided_backward, []
+
+    def unplugged(run, team, loss, batch):
+        steps.append(1)
+        if len(steps) == 6 and team.process_index == 1 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+        backward(run, team, loss, batch)
+
+    scaling._divided_backward = unplugged
+    return train_distributed(TINY, 3, **how).model, len(steps)
+
+
+def test_a_killed_process_costs_what_was_done_since_the_last_checkpoint(tmp_path):
+    mark, path = tmp_path / "killed", tmp_path / "run.pt"
+    model, steps = scaling.launch(2, train_and_die_once, mark, checkpoint=path, every=2, restarts=1)
+    assert mark.exists() and torch.load(path)["starts"] == 2
+    assert steps == 10 - 4  # both did the fifth step, so the first had stored the fourth: one step is done twice
+    whole = train_recipe(TINY, 3).model  # sums in another order
+    assert all(torch.allclose(p, q, atol=0.01) for p, q in zip(model.parameters(), whole.parameters(), strict=True))
 
 
 def test_the_command_line_trains_and_says_what_came_out(tmp_path, capsys):

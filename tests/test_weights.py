@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
+import measure
 from mnist_nb.breaking_it import fit_temperature
 from mnist_nb.cnn import load_card, load_cnn, predict_probs
 from mnist_nb.data import holdout_split, load_mnist
+from mnist_nb.photos import Teaching, exam_sets, teaching_sets
 from mnist_nb.results import METHODS
 
 CARD, HELD_OUT = load_card(), holdout_split()[1]
@@ -34,3 +37,31 @@ def test_a_network_is_loaded_without_what_only_training_needs():
     code = "import sys, mnist_nb.cnn as c; c.load_cnn(); print({'fastai', 'pandas', 'matplotlib'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+def test_teaching_stores_each_seed_and_teaches_none_twice(tmp_path, monkeypatch, capsys):
+    card = tmp_path / "handwriting.json"
+    few = dict(teaching_sets=partial(teaching_sets, 0, 60, 40, 2), exam_sets=partial(exam_sets, n=10, n_photos=2))
+    for name, value in dict(few, HANDWRITING=card, Teaching=partial(Teaching, seen=256)).items():
+        monkeypatch.setattr(measure, name, value)
+    teach, taught = measure.teach, []
+
+    def once(lessons, seed):
+        if seed == 2 and 2 not in taught:
+            taught.append(2)
+            raise KeyboardInterrupt
+        taught.append(seed)
+        return teach(lessons, Teaching(seen=256), seed)
+
+    monkeypatch.setattr(measure, "teach", once)
+    with pytest.raises(KeyboardInterrupt):
+        measure.teach_handwriting([1, 2, 3])
+    assert json.loads(card.read_text())["seeds"]["seeds"] == [1]
+    first, weights = json.loads(card.read_text()), card.with_suffix(".safetensors").read_bytes()
+    measure.teach_handwriting([1, 2, 3])
+    done = json.loads(card.read_text())
+    assert taught == [1, 2, 2, 3] and done["seeds"]["seeds"] == [1, 2, 3] and len(done["seeds"]["exams"]) == 3
+    assert {**done, "seeds": 0} == {**first, "seeds": 0} and card.with_suffix(".safetensors").read_bytes() == weights
+    images, labels = load_mnist("test")
+    answers = predict_probs(load_cnn(card.with_suffix(".safetensors")), images).argmax(1)
+    assert abs(int((answers == labels).sum()) - done["test"]["correct"]) <= 2

@@ -13,7 +13,7 @@ All but tutorial find their images in memory. The time is that of training: data
 rest on the disk) and evaluation are left out. Each part goes into a file of its own in mnist_nb/assets/benchmarks/
 after every turn of all its contestants, and takes up to half an hour on two cores. A part that was stopped goes on
 where it stopped, if machine and contestants are the same. --minutes 10 stops it by itself; --anew measures it from the
-start.
+start. --device cuda runs the race on a GPU, into a file of its own.
 """
 
 import argparse
@@ -53,21 +53,24 @@ def count_correct(model, limit, prepare=as_batch):
 
 def epoch(model, optimiser, x, y, batches, after_step=lambda: None, precision=nullcontext):
     "One epoch of a textbook loop; returns its seconds"
+    synchronize = getattr(torch, x.device.type).synchronize  # a GPU is done later than the call returns
+    synchronize()
     start = time.perf_counter()
     for batch in batches:
         optimiser.zero_grad()
-        with precision():
+        with precision(x.device.type):
             scores = model(x[batch])
         nn.functional.cross_entropy(scores.float(), y[batch]).backward()
         optimiser.step()
         after_step()
+    synchronize()
     return time.perf_counter() - start
 
 
-def in_memory(limit, part=slice(None)):
+def in_memory(limit, part=slice(None), device="cpu"):
     "Training images, normalised, and their labels as tensors"
     images, labels = (a[part][:limit] for a in load_mnist("train"))
-    return as_batch(images), torch.tensor(labels, dtype=torch.long)
+    return as_batch(images).to(device), torch.tensor(labels, dtype=torch.long, device=device)
 
 
 def example(seed, limit):
@@ -89,14 +92,14 @@ def example(seed, limit):
     return seconds, correct
 
 
-def published(seed, limit, layout=torch.contiguous_format, precision=nullcontext, **adam):
+def published(seed, limit, device="cpu", layout=torch.contiguous_format, precision=nullcontext, **adam):
     "train_mnist_fast, as it is or with another memory layout, precision or form of Adam"
     torch.manual_seed(seed)
-    x, y = in_memory(limit)
+    x, y = in_memory(limit, device=device)
     model = nn.Sequential(
         *(nn.Conv2d(1, 24, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(24, 32, 3), nn.MaxPool2d(2), nn.ReLU()),
         *(nn.Flatten(), nn.Linear(800, 256), nn.ReLU(), nn.Linear(256, 10)),
-    ).to(memory_format=layout)
+    ).to(device, memory_format=layout)
     x = x.contiguous(memory_format=layout)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9), **adam)
     batches = [slice(i, i + 256) for i in range(0, len(x), 256)]
@@ -107,10 +110,10 @@ def published(seed, limit, layout=torch.contiguous_format, precision=nullcontext
 equipped = partial(published, layout=torch.channels_last, fused=True)
 
 
-def ours(recipe, seed, limit, network=MnistCNN, **idea):
+def ours(recipe, seed, limit, device="cpu", network=MnistCNN, **idea):
     "A recipe of ours, with an idea on trial in place of a function of chapter 7. Its answers are float32"
     with patch.multiple(speed, **idea) if idea else nullcontext():
-        trained = train_recipe(replace(recipe, seen=min(recipe.seen, limit or recipe.seen)), seed, network)
+        trained = train_recipe(replace(recipe, seen=min(recipe.seen, limit or recipe.seen)), seed, network, device)
     return trained.seconds, count_correct(trained.model, limit, trained.prepare)
 
 
@@ -346,14 +349,16 @@ SEEDS = dict(race=10, slow=1, steps=5, ablation=10, ideas=10, accuracy=5, scalin
 FEWER = {"the tutorial": 2, "one pass, 50,000": 2, "torch.compile": 2}  # seeds of what takes long
 
 
-def take_turns(part, limit, out, stored, minutes=None):
+def take_turns(part, limit, out, stored, minutes=None, **where):
     "Run everybody with seed 0, then everybody with seed 1, and so on, while there is time for a turn; store each turn"
     # One after the other, ablation and ideas, too, and not through workers.repeat: side by side they slow one another.
     runs = stored.setdefault("runs", {name: dict(seconds=[], correct=[]) for name in TABLES[part]})
     seeds = SEEDS[part] if limit is None else 1
     left = range(max(len(r["seconds"]) for r in runs.values()), seeds)
     if left:
-        train_recipe(Recipe(seen=limit or 12_800))  # not timed: whatever trains first in a process takes longer
+        train_recipe(
+            Recipe(seen=limit or 12_800), **where
+        )  # not timed: whatever trains first in a process takes longer
     longest, begun = 0.0, time.perf_counter()
     for seed in left:
         start = time.perf_counter()
@@ -363,7 +368,7 @@ def take_turns(part, limit, out, stored, minutes=None):
         for name, contestant in TABLES[part].items():
             if seed < FEWER.get(name, seeds):
                 run = partial(ours, contestant) if isinstance(contestant, Recipe) else contestant
-                seconds, correct = run(seed, limit)
+                seconds, correct = run(seed, limit, **where)
                 print(f"seed {seed}  {name:30} {seconds:6.1f} s  {correct:,} correct", flush=True)
                 runs[name]["seconds"].append(round(seconds, 3))
                 runs[name]["correct"].append(correct)
@@ -421,17 +426,25 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure (default: all): {', '.join(parts)}")
     parser.add_argument("--anew", action="store_true", help="from the start, although a part is there")
     parser.add_argument("--minutes", type=float, help="begin no turn of a part that would end after so many minutes")
+    parser.add_argument("--device", default="cpu", help="where the race runs: cpu (the default), cuda or mps")
     parser.add_argument("--limit", type=int, help="use only so many images, to see that everything runs")
     parser.add_argument("--out", type=Path, default=OUT, help="where to write (default: in the package)")
     args = parser.parse_args()
     if unknown := set(args.parts) - set(parts):
         parser.error(f"PART must be one of {', '.join(parts)}, got {', '.join(sorted(unknown))}")
+    if args.device != "cpu" and args.parts != ["race"]:
+        parser.error(f"with --device, PART must be race, got {', '.join(args.parts) or 'none'}")
+    try:
+        device = cnn.pick_device(args.device).type
+    except (ValueError, RuntimeError) as error:
+        sys.exit(str(error))
+    elsewhere = dict(device=device) if device != "cpu" else {}
     args.out.mkdir(parents=True, exist_ok=True)
     # What the seconds hold for. bfloat16 is fast with some instructions only.
-    machine = dict(cnn.versions(), threads=torch.get_num_threads(), system=platform.system())
+    machine = dict(cnn.versions(device), threads=torch.get_num_threads(), system=platform.system())
     machine["instructions"] = torch.backends.cpu.get_cpu_capability()
     for part in args.parts or parts:
-        out = args.out / f"{part}.json"
+        out = args.out / f"{'-'.join([part, *elsewhere.values()])}.json"
         # A recipe is stored with its part: another one is another contestant.
         recipes = {name: asdict(c) for name, c in TABLES.get(part, {}).items() if isinstance(c, Recipe)}
         new = dict(machine=machine, images=args.limit or 10_000, recipes=recipes)
@@ -440,7 +453,7 @@ def main():
         same = all(stored.get(key) == value for key, value in new.items())
         same = same and [*stored.get("runs", {})] == [*TABLES.get(part, {})]
         if part in TABLES:
-            take_turns(part, args.limit, out, stored if same else new, args.minutes)
+            take_turns(part, args.limit, out, stored if same else new, args.minutes, **elsewhere)
         elif not (same and "seconds" in stored):
             others[part](args.limit, out, new)
 

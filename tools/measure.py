@@ -10,14 +10,15 @@ python tools/measure.py handwriting [FOLDER] [SEED ...]
                                             teach the shipped network the styles of appendix 92, with five seeds: the
                                             first one's network ships, with a card. FOLDER holds real pictures to count
                                             on: its manifest.csv gives the file, label and kind of each, and why it is
-                                            hard. About ten minutes on two cores
+                                            hard. Each seed is stored in the card when it and the first one are done;
+                                            delete that to begin anew. About ten minutes a seed
 python tools/measure.py pictures FOLDER     count anew on the real pictures, without teaching: for when the preparation
                                             of a picture has changed
 
 python tools/measure.py plain               train the network of the playground that saw no distorted digits, cnn_plain
                                             of chapter 10 with its first seed. About a minute
 
-Runs of methods and of weights have one thread each. --jobs 2 has two at a time, --jobs -1 one for each core, and
+Runs have one thread each. --jobs 2 has two at a time, --jobs -1 one for each core, and
 --scheduler tcp://192.168.1.20:8786 has them done by the workers of a dask cluster. Each is stored when it ends.
 """
 
@@ -28,6 +29,7 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,15 +46,14 @@ from mnist_nb.results import (
     collect_results,
     judge_fitted,
     load_or_run_many,
-    on_cluster,
     prediction_interval,
-    repeat,
     run_method,
     store_runs,
     stored_runs,
     write_results,
 )
 from mnist_nb.speed import shifted_probs
+from mnist_nb.workers import on_cluster, repeat
 from mnist_nb.your_digit import prepare_digit
 
 ASSETS = Path(__file__).resolve().parents[1] / "mnist_nb" / "assets"
@@ -186,38 +187,53 @@ def count_again(folder):
     write_card(HANDWRITING, card | {"calibration": kept | errors})
 
 
-def teach_handwriting(seeds, folder=None):
+def teach_seed(seed, lessons, sets):
+    "Teach the shipped network once: what came out, and the network"
+    start = time.perf_counter()
+    model = teach(lessons, seed=seed)
+    seconds = round(time.perf_counter() - start, 2)
+    temperature, below = settle(model, sets)
+    return dict(seconds=seconds, temperature=temperature, below=below, exams=exam(model, sets, below)), model
+
+
+def teach_handwriting(seeds, jobs=None, folder=None):
     "Teach once for each seed; write the first one's weights, and the card with the exams of all."
-    lessons, sets, before = teaching_sets(), exam_sets(), load_cnn()
-    sets["test"] = load_mnist("test")
-    runs, ships = [], None
-    for seed in seeds:
-        start = time.perf_counter()
-        model = teach(lessons, seed=seed)
-        seconds = round(time.perf_counter() - start, 2)
-        temperature, below = settle(model, sets)
-        runs.append(dict(seconds=seconds, temperature=temperature, below=below, exams=exam(model, sets, below)))
-        ships = ships or model
-        print(seed, runs[-1], flush=True)
-    networks = {"before": before, "after": ships}
+    recipe = dict(network="MnistCNN", start="mnist_cnn", **asdict(Teaching()))
+    card = json.loads(HANDWRITING.read_text(encoding="utf8")) if HANDWRITING.is_file() else {}
+    if card.get("recipe") != json.loads(json.dumps(recipe)) or card["seed"] != seeds[0]:
+        card = dict(recipe=recipe, seeds=dict(seeds=[]))
+    keys = [*card["seeds"]][1:]
+    runs = {seed: dict(zip(keys, run, strict=True)) for seed, *run in zip(*card["seeds"].values(), strict=True)}
+    if missing := [seed for seed in seeds if seed not in runs]:
+        lessons, sets = teaching_sets(), exam_sets() | {"test": load_mnist("test")}
+    for (seed, *_), (runs[seed], model) in repeat(teach_seed, [(seed, lessons, sets) for seed in missing], jobs):
+        print(seed, runs[seed], flush=True)
+        if seed == seeds[0]:
+            card |= describe_taught(seed, runs[seed], model, sets, folder)
+            save_weights(model, HANDWRITING.with_suffix(".safetensors"))
+        if seeds[0] in runs:
+            done = {s: runs[s] for s in dict.fromkeys([*seeds, *runs]) if s in runs}
+            columns = {key: [run[key] for run in done.values()] for key in runs[seed]}
+            write_card(HANDWRITING, card | dict(seeds=dict(seeds=[*done], **columns)))
+
+
+def describe_taught(seed, run, model, sets, folder):
+    "What the card says of the network that ships"
+    before, below = load_cnn(), run["below"]
+    networks = {"before": before, "after": model}
     digits = {name: s for name, s in sets.items() if s[1].min() >= 0}
-    below = runs[0]["below"]
     pictures, errors = count_pictures(networks, folder, below) if folder else ({}, {})
-    card = dict(
-        recipe=dict(network="MnistCNN", start="mnist_cnn", **asdict(Teaching())),
-        seed=seeds[0],
+    return dict(
+        seed=seed,
         versions=versions(),
-        temperature=round(runs[0]["temperature"], 4),
+        temperature=round(run["temperature"], 4),
         refuse_below=below,
-        held_out=score(runs[0]["exams"]["held out"]["correct"]),
-        test=score(runs[0]["exams"]["test"]["correct"]),
+        held_out=score(run["exams"]["held out"]["correct"]),
+        test=score(run["exams"]["test"]["correct"]),
         before=exam(before, sets, below),
         calibration={name: calibration(networks, *s) for name, s in digits.items()} | errors,
         pictures=pictures,
-        seeds=dict(seeds=seeds, **{key: [run[key] for run in runs] for key in runs[0]}),
     )
-    save_weights(ships, HANDWRITING.with_suffix(".safetensors"))
-    write_card(HANDWRITING, card)
 
 
 def main():
@@ -228,26 +244,26 @@ def main():
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster")
     args = parser.parse_args()
     what = args.what
-    if what[:1] == ["handwriting"]:
-        folder = [arg for arg in what[1:] if not arg.isdecimal()]
-        return teach_handwriting([int(arg) for arg in what[1:] if arg.isdecimal()] or [42, 1, 2, 3, 4], *folder)
     if what == ["plain"]:
         return train_plain()
     if what[:1] == ["pictures"]:
         return count_again(*what[1:])
-    seeds = None
-    if what[:1] == ["weights"]:
-        seeds, what = [int(s) for s in what[1:]] or METHODS[SHIPPED].seeds, []
-    if unknown := set(what) - set(METHODS):
+    seeds = [int(word) for word in what[1:] if word.isdecimal()] or [*METHODS[SHIPPED].seeds]
+    others = [word for word in what if not word.isdecimal()]
+    if others == ["weights"]:
+        task = partial(train_weights, seeds, args.jobs)
+    elif others[:1] == ["handwriting"] and len(others) < 3:
+        task = partial(teach_handwriting, seeds, args.jobs, *others[1:])
+    elif unknown := set(what) - set(METHODS):
         parser.error(f"METHOD must be one of {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
+    else:
+        task = partial(load_or_run_many, what or METHODS, folder=ASSETS / "runs", n_jobs=args.jobs)
     try:
         with on_cluster(args.scheduler) if args.scheduler else nullcontext():
-            if seeds:
-                train_weights(seeds, args.jobs)
-            load_or_run_many(what or METHODS, folder=ASSETS / "runs", n_jobs=args.jobs)
+            task()
     except (ValueError, RuntimeError, OSError) as error:
         sys.exit(str(error))
-    if not what:
+    if others in ([], ["weights"]):
         write_results(collect_results(ASSETS / "runs"), ASSETS / "results.json")
 
 
