@@ -318,8 +318,8 @@ def load_or_run_many(
     if n_jobs is not None and (n_jobs == 0 or n_jobs > n):
         raise ValueError(f'n_jobs must be from 1 to the number of runs, {n}, or -1 for '
                          f'all cores, got {n_jobs}')
-    jobs = [(METHODS[name], name, seed, device) for name in runs for seed in wanted[name]
-            if seed not in runs[name]]
+    jobs = [(METHODS[name], name, seed, device) for name in runs
+            for seed in wanted[name] if seed not in runs[name]]
     new = {name: {} for name in runs}
     for (_, name, seed, _), run in repeat(_run_as, jobs, n_jobs, threads):
         runs[name][seed] = new[name][seed] = run

@@ -18,26 +18,31 @@ from contextlib import contextmanager
 import cloudpickle
 import joblib
 import torch
+from joblib.parallel import get_active_backend
 from threadpoolctl import threadpool_limits
 
 # %% ../nbs/99_workers.ipynb #c007
 def repeat(
-    function:Callable,     # what to repeat; in a process of its own, so it must pickle
-    jobs:Iterable[tuple],  # its arguments, for each time
+    function:Callable,     # what to call; it travels to other processes
+    jobs:Iterable[tuple],  # a tuple of its arguments for each call
     n_jobs:int|None=None,  # processes; -1: one for each core; None: as joblib is set
-    threads:int=1,         # of each job: its last digits depend on them
-) -> Iterator[tuple]:      # (arguments, what came out), in the order in which they end
-    """Call a function many times, on as many cores or machines as joblib may use. Jobs
-    whose worker was killed are done again. `ValueError` for 0 processes, `RuntimeError`
-    where workers keep being killed, or have another version of the library or torch."""
+    threads:int=1,         # of each call: its last digits depend on them
+) -> Iterator[tuple]:      # (arguments, result), in the order in which they end
+    """Call a function many times, in `n_jobs` processes or, inside `on_cluster`, by all
+    its workers. Calls whose worker was killed are made again. `ValueError` for 0
+    processes, `RuntimeError` where workers are killed three times in a row, have
+    another version of the library or torch, or end no call of a cluster for a day."""
+    if n_jobs == 0:
+        raise ValueError('n_jobs must be the number of processes, or -1 for one on '
+                         'each core, got 0')
     left = dict(enumerate(jobs))
     do, killed = _carry(threads), 0
     while left:
         processes = n_jobs and min(joblib.effective_n_jobs(n_jobs), len(left))
-        alone = joblib.effective_n_jobs(processes) == 1
+        clustered = type(get_active_backend()[0]).__name__ == 'DaskDistributedBackend'
         workers = joblib.Parallel(
             processes, return_as='generator_unordered', batch_size=1,
-            pre_dispatch='all', timeout=None if alone else _PATIENCE)
+            pre_dispatch='all', timeout=_PATIENCE if clustered else None)
         try:
             for i, result in workers([
                     joblib.delayed(do)(i, cloudpickle.dumps((function, job)))
@@ -56,12 +61,12 @@ def repeat(
 
 # %% ../nbs/99_workers.ipynb #c008
 _ATTEMPTS = 3  # how often in a row workers may be killed without a job done
-_PATIENCE = 24*3600  # s; joblib never hears of a job that dask gave up
+_PATIENCE = 24*3600  # seconds; joblib never hears of a call that dask gave up
 _one_run = threading.Lock()  # random numbers and threads belong to a whole process
 
 def _carry(threads):
-    """The function that travels to a worker. Made by another one, it travels by value,
-    so that it can say so where the library is another one, or is missing"""
+    """Make the function that is sent to a worker. It is sent as code and not as a name,
+    so that it can say so where the library is missing or another one"""
     def release():
         from importlib.metadata import version
         try:
@@ -93,12 +98,12 @@ def _do_alone(job, threads):
 # %% ../nbs/99_workers.ipynb #c018
 @contextmanager
 def on_cluster(
-    address:str,       # of a scheduler, as it says itself: 'tcp://192.168.1.20:8786'
-    workers:int=2,     # how many to wait for; the work of a single one joblib does here
-    seconds:float=10,  # how long to wait for the scheduler, and for them
-):                     # a context; what is repeated inside is done by the workers
-    """Use a cluster: joblib's backend for dask.distributed, joined with a time limit.
-    `ConnectionError` for no scheduler or few workers, `ImportError` without dask."""
+    address:str,       # of the scheduler, which prints it: 'tcp://192.168.1.20:8786'
+    workers:int=2,     # how many to wait for; with a single one joblib works here
+    seconds:float=10,  # how long to wait for the scheduler, and as long for them
+):                     # for a `with` block; inside, the workers do what is repeated
+    """Let `repeat` use a cluster of dask. `ConnectionError` for no scheduler or too few
+    workers, `ImportError` without dask."""
     try: from distributed import Client
     except ImportError as e:
         raise ImportError('expected dask, which a cluster needs, found none: '
@@ -112,5 +117,6 @@ def on_cluster(
         except (TimeoutError, asyncio.TimeoutError) as e:  # the same from 3.11 on
             raise ConnectionError(
                 f'expected {workers} workers at {address}, got {len(client.ncores())}: '
-                f'start some with `dask worker {address} --nthreads 1`') from e
+                'start some with '
+                f'`dask worker {address} --nworkers -1 --nthreads 1`') from e
         yield client
