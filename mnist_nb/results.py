@@ -246,6 +246,7 @@ def run_method(
     """Train a method once and measure it. `ValueError` for an unknown name; errors of
     `pick_device`."""
     _check_name(name)
+    device = pick_device(device).type
     start = time.perf_counter()
     train = METHODS[name].train
     fitted = train(seed) if device == 'cpu' else train(seed, device)
@@ -310,6 +311,7 @@ def load_or_run_many(
     device:str='cpu',       # where networks are trained; each has runs of its own
 ) -> dict:                  # name: its runs, as `load_or_run` returns them
     "Load or run several methods, side by side where there are several workers."
+    names = [names] if isinstance(names, str) else names
     if device == 'auto': device = pick_device().type
     runs = {name: stored_runs(name, folder, device) for name in names}
     wanted = {name: list(dict.fromkeys(METHODS[name].seeds if seeds is None else seeds))

@@ -11,6 +11,7 @@ __all__ = ['train_distributed', 'batch_gradient', 'time_all_reduce', 'launch']
 import argparse
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -60,6 +61,10 @@ def _team(device):
     except ModuleNotFoundError as e:
         raise ModuleNotFoundError('training on several processes needs accelerate: '
                                   'pip install "mnist_nb[scaling]"') from e
+    processes = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
+    if where.type == 'cuda' and processes > (gpus := torch.cuda.device_count()):
+        raise RuntimeError(f'expected a GPU for each process, got {processes} processes '
+                           f'and {gpus} GPUs: start fewer')
     # The first device asked for would stay the whole process's.
     known = PartialState._shared_state.get('device')
     if known and known.type != where.type and not torch.distributed.is_initialized():
@@ -123,18 +128,20 @@ def _save(run, task, path, step, starts):
 def _resume(run, task, path):
     "Go on from a checkpoint: steps done so far, and how often training has begun"
     if path is None or not Path(path).is_file(): return 0, 1
-    try: saved = torch.load(path, map_location=run.x.device, weights_only=True)
+    try:
+        saved = torch.load(path, map_location=run.x.device, weights_only=True)
+        found, step, starts = (saved[key] for key in ('task', 'step', 'starts'))
     except Exception as e:
         raise ValueError(f'{Path(path).name}: expected a checkpoint of '
                          f'train_distributed, but it cannot be read ({e})') from e
-    if other := [k for k in task if task[k] != saved['task'].get(k)]:
+    if other := [k for k in task if task[k] != found.get(k)]:
         raise ValueError(f'{Path(path).name}: expected a checkpoint of this training, '
                          f'got one with another {", ".join(other)}: '
                          'name another file, or delete this one')
     for part, state in zip(_parts(run), saved['states'], strict=True):
         part.load_state_dict(state)
     run.rng.set_state(saved['rng'].cpu())
-    return saved['step'], saved['starts'] + 1
+    return step, starts + 1
 
 # %% ../nbs/11_scaling.ipynb #c029
 def batch_gradient(
@@ -205,7 +212,10 @@ def launch(
                 raise RuntimeError(f'process {rank} of {processes} failed: '
                                    f'{_first_line(failure.message)}') from None
 
-def _call(function, args, kwargs): return function(*args, **kwargs)
+def _call(function, args, kwargs):
+    result = function(*args, **kwargs)
+    if isinstance(result, Trained): result.model.cpu()  # a GPU's memory ends with it
+    return result
 
 def _first_line(message):
     text = message if isinstance(message, str) else message['message']
@@ -232,7 +242,7 @@ def _train_as_said(args):
     parser.add_argument('--seen', type=int, help='images seen, if not as in the recipe')
     parser.add_argument('--batch-size', type=int, help='if not as in the recipe')
     said = parser.parse_args(args)
-    changes = {k: v for k in ('seen', 'batch_size') if (v := getattr(said, k))}
+    changes = {k: v for k in ('seen', 'batch_size') if (v := getattr(said, k)) is not None}
     recipe = replace(recipes[said.recipe], **changes)
     # Whatever trains first in a process takes longer: torch imports what it needs
     speed.train_recipe(replace(recipe, seen=recipe.batch_size), device=said.device)

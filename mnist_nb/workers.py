@@ -9,7 +9,6 @@ __all__ = ['repeat', 'on_cluster']
 
 # %% ../nbs/99_workers.ipynb #c004
 import asyncio
-import multiprocessing
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -30,19 +29,18 @@ def repeat(
 ) -> Iterator[tuple]:      # (arguments, result), in the order in which they end
     """Call a function many times, in `n_jobs` processes or, inside `on_cluster`, by all
     its workers. Calls whose worker was killed are made again. `ValueError` for 0
-    processes, `RuntimeError` where workers are killed three times in a row, have
-    another version of the library or torch, or end no call of a cluster for a day."""
+    processes, `RuntimeError` where workers keep being killed, or have another version of
+    the library or torch. An error of the function ends it."""
     if n_jobs == 0:
         raise ValueError('n_jobs must be the number of processes, or -1 for one on '
                          'each core, got 0')
     left = dict(enumerate(jobs))
+    processes = n_jobs and min(joblib.effective_n_jobs(n_jobs), len(left))
     do, killed = _carry(threads), 0
+    _hear_of_failures(get_active_backend()[0])
     while left:
-        processes = n_jobs and min(joblib.effective_n_jobs(n_jobs), len(left))
-        clustered = type(get_active_backend()[0]).__name__ == 'DaskDistributedBackend'
-        workers = joblib.Parallel(
-            processes, return_as='generator_unordered', batch_size=1,
-            pre_dispatch='all', timeout=_PATIENCE if clustered else None)
+        workers = joblib.Parallel(processes, return_as='generator_unordered',
+                                  batch_size=1, pre_dispatch='all')
         try:
             for i, result in workers([
                     joblib.delayed(do)(i, cloudpickle.dumps((function, job)))
@@ -55,14 +53,25 @@ def repeat(
                 raise RuntimeError(
                     f'a worker was killed, {killed} times in a row, with {len(left)} '
                     'runs left: too little memory? Try a smaller n_jobs') from e
-        except multiprocessing.TimeoutError as e:
-            raise RuntimeError(f'no run ended in {_PATIENCE/3600:.0f} hours, with '
-                               f"{len(left)} left: see the scheduler's log") from e
+        except Exception as e:
+            if type(e).__name__ != 'KilledWorker': raise
+            raise RuntimeError(f'the workers of the cluster that made one call were '
+                               f'killed, with {len(left)} runs left: too little memory? '
+                               f"See the scheduler's log") from e
 
 # %% ../nbs/99_workers.ipynb #c008
 _ATTEMPTS = 3  # how often in a row workers may be killed without a job done
-_PATIENCE = 24*3600  # seconds; joblib never hears of a call that dask gave up
-_one_run = threading.Lock()  # random numbers and threads belong to a whole process
+_one_run = threading.RLock()  # random numbers and threads belong to a whole process
+
+def _hear_of_failures(backend):
+    """Mend joblib's backend for dask: of a call that dask has given up it tells nobody,
+    and `Parallel` would wait for ever"""
+    if not hasattr(backend, 'waiting_futures'): return
+    def submit(function, callback=None):
+        future = type(backend).submit(backend, function, callback)
+        future.add_done_callback(lambda f: f.exception() and callback(f.exception()))
+        return future
+    backend.submit = submit
 
 def _carry(threads):
     """Make the function that is sent to a worker. It is sent as code and not as a name,
@@ -109,7 +118,7 @@ def on_cluster(
         raise ImportError('expected dask, which a cluster needs, found none: '
                           "pip install 'mnist_nb[cluster]'") from e
     try: client = Client(address, timeout=seconds)
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, TypeError, AssertionError) as e:  # odd addresses
         raise ConnectionError(f'expected a scheduler at {address}, none answered in '
                               f'{seconds} s: start one with `dask scheduler`') from e
     with client, joblib.parallel_config(backend='dask'):

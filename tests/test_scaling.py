@@ -10,6 +10,7 @@ import pytest
 import torch
 from accelerate.state import PartialState
 
+from conftest import slow
 from mnist_nb import scaling
 from mnist_nb.cnn import MnistCNN, load_cnn
 from mnist_nb.scaling import _main, train_distributed
@@ -42,13 +43,13 @@ def test_interrupted_after_any_step_it_ends_with_the_same_weights(change, tmp_pa
     assert [file.name for file in tmp_path.iterdir()] == ["run.pt"]
 
 
-def train_and_die_once(mark, **how):
-    "In one of two processes: the second one is killed in its sixth step, the first time"
+def train_and_die_once(mark, victim, **how):
+    "In one of two processes: the victim is killed in its sixth step, the first time"
     backward, steps = scaling._divided_backward, []
 
     def unplugged(run, team, loss, batch):
         steps.append(1)
-        if len(steps) == 6 and team.process_index == 1 and not mark.exists():
+        if len(steps) == 6 and team.process_index == victim and not mark.exists():
             mark.touch()
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         backward(run, team, loss, batch)
@@ -57,9 +58,10 @@ def train_and_die_once(mark, **how):
     return train_distributed(TINY, 3, **how).model, len(steps)
 
 
-def test_a_killed_process_costs_what_was_done_since_the_last_checkpoint(tmp_path):
+@pytest.mark.parametrize("victim", [1, slow(0)])
+def test_a_killed_process_costs_what_was_done_since_the_last_checkpoint(victim, tmp_path):
     mark, path = tmp_path / "killed", tmp_path / "run.pt"
-    model, steps = scaling.launch(2, train_and_die_once, mark, checkpoint=path, every=2, restarts=1)
+    model, steps = scaling.launch(2, train_and_die_once, mark, victim, checkpoint=path, every=2, restarts=1)
     assert mark.exists() and torch.load(path)["starts"] == 2
     assert steps == 10 - 4  # both did the fifth step, so the first had stored the fourth: one step is done twice
     whole = train_recipe(TINY, 3).model  # sums in another order
@@ -96,6 +98,21 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     assert saved["task"].items() >= asdict(TINY).items() and saved["step"] == 10
 
 
+@pytest.mark.parametrize("content", [{}, [1], {"task": {}}])
+def test_a_file_that_is_no_checkpoint_is_named(content, tmp_path):
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="a.pt: expected a checkpoint of train_distributed, but it cannot be read"):
+        train_distributed(TINY, checkpoint=tmp_path / "a.pt")
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(RuntimeError, match="expected a GPU for each process, got 2 processes and 1 GPUs"):
+        scaling._team("cuda")
+
+
 def test_what_fails_in_a_process_is_said_in_one_sentence():
     with pytest.raises(RuntimeError, match="^process 0 of 1 failed: ValueError: expected 0 < batch_size <= seen"):
         scaling.launch(1, train_distributed, replace(TINY, seen=1))
@@ -109,7 +126,11 @@ def test_the_first_device_does_not_stay(monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments, said",
-    [(["--device", "tpu"], "device must be one of"), (["--seen", "64", "--batch-size", "65"], "batch_size <= seen")],
+    [
+        (["--batch-size", "0"], "0 < batch_size"),
+        (["--device", "tpu"], "device must be one of"),
+        (["--seen", "64", "--batch-size", "65"], "batch_size <= seen"),
+    ],
 )
 def test_the_command_line_says_what_is_wrong_in_a_sentence(arguments, said):
     with pytest.raises(SystemExit, match=said):

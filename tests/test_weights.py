@@ -12,7 +12,7 @@ from mnist_nb.breaking_it import fit_temperature
 from mnist_nb.cnn import load_card, load_cnn, predict_probs
 from mnist_nb.data import holdout_split, load_mnist
 from mnist_nb.photos import Teaching, exam_sets, teaching_sets
-from mnist_nb.results import METHODS
+from mnist_nb.results import METHODS, stored_runs
 
 CARD, HELD_OUT = load_card(), holdout_split()[1]
 
@@ -65,3 +65,16 @@ def test_teaching_stores_each_seed_and_teaches_none_twice(tmp_path, monkeypatch,
     images, labels = load_mnist("test")
     answers = predict_probs(load_cnn(card.with_suffix(".safetensors")), images).argmax(1)
     assert abs(int((answers == labels).sum()) - done["test"]["correct"]) <= 2
+
+
+def test_the_card_is_that_of_the_network_that_ships(tmp_path, monkeypatch):
+    stored = {name: stored_runs(name) for name in (measure.SHIPPED, measure.SHIFTED)}
+    monkeypatch.setattr(measure, "ASSETS", tmp_path)
+    monkeypatch.setattr(measure, "train_seed", lambda seed: (*(runs[seed] for runs in stored.values()), load_cnn()))
+    (tmp_path / "weights").mkdir()
+    for seeds in ([42, 1], [1], [1, 42]):
+        measure.train_weights(seeds)
+        card = json.loads((tmp_path / "weights" / "mnist_cnn.json").read_text())
+        assert card["seed"] == seeds[0] and card["seeds"]["seeds"] == seeds
+        assert card["test"]["correct"] == stored[measure.SHIPPED][seeds[0]]["correct"]
+        assert card["temperature"] == pytest.approx(1, abs=0.02)

@@ -10,7 +10,7 @@ import pytest
 
 import mnist_nb
 from conftest import slow
-from mnist_nb import results, workers
+from mnist_nb import results
 from mnist_nb.results import compare, load_or_run, load_or_run_many, load_results
 from mnist_nb.workers import on_cluster, repeat
 
@@ -48,8 +48,10 @@ def calls_of(mark):
     return (mark.parent / "calls").read_text().split()
 
 
-def always_dies(i):
-    os.kill(os.getpid(), KILL)
+def dies_at_three(i):
+    if i == 3:
+        os.kill(os.getpid(), KILL)
+    return i
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +84,29 @@ def test_a_killed_worker_costs_no_job(tmp_path, monkeypatch):
     done = list(repeat(dies_once(mark), [(i,) for i in range(6)], n_jobs=2))
     assert sorted(done) == [((i,), 10 * i) for i in range(6)]
     assert 7 <= len(calls_of(mark)) <= 8  # joblib gives up both workers: what they were at is begun again
-    monkeypatch.setattr(workers, "_ATTEMPTS", 1)
-    with pytest.raises(RuntimeError, match="killed, 1 times in a row, with 2 runs left"):
-        list(repeat(always_dies, [(0,), (1,)], n_jobs=2))
+
+
+def test_a_call_that_always_kills_its_worker_is_given_up(tmp_path):
+    done = []
+    with pytest.raises(RuntimeError, match="killed, 3 times in a row, with . runs left: too little memory"):
+        done.extend(i for (i,), _ in repeat(dies_at_three, [(i,) for i in range(4)], n_jobs=2))
+    assert [*repeat(pow, [(2, 3)], n_jobs=2)] == [((2, 3), 8)]  # and the next one works
+
+
+def test_what_is_repeated_may_repeat():
+    def outer(i):
+        from mnist_nb.workers import repeat
+
+        return [result for _, result in repeat(pow, [(i, 2), (i, 3)], n_jobs=2)]
+
+    assert sorted(result for _, result in repeat(outer, [(2,), (3,)])) == [[4, 8], [9, 27]]
+
+
+def test_no_process_and_an_error_of_the_function_are_said():
+    with pytest.raises(ValueError, match="n_jobs must be the number of processes, or -1 .*, got 0"):
+        list(repeat(pow, [(2, 3)], n_jobs=0))
+    with pytest.raises(ZeroDivisionError):
+        list(repeat(pow, [(0, -1), (2, 3)], n_jobs=2))
 
 
 def test_a_killed_program_leaves_what_was_stored(tmp_path):
@@ -127,6 +149,11 @@ def test_a_killed_worker_of_a_cluster_costs_one_run(cluster, tmp_path):
     assert sorted(calls_of(mark)) == sorted([*"012345", "1"])  # one run is lost, and no other is done twice
 
 
+def test_a_call_that_always_kills_its_worker_is_given_up_by_a_cluster(cluster):
+    with on_cluster(cluster, seconds=100), pytest.raises(RuntimeError, match="made one call were killed, with"):
+        list(repeat(dies_at_three, [(i,) for i in range(4)]))
+
+
 def test_a_worker_with_another_version_is_refused_before_it_trains(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(mnist_nb, "__version__", "0.0.1")
     mark = tmp_path / "mark"
@@ -142,9 +169,10 @@ def test_a_cluster_that_is_not_there_is_named(cluster):
     with pytest.raises(ConnectionError, match="expected a scheduler at tcp://127.0.0.1:9, none answered in 1 s"):
         with on_cluster("tcp://127.0.0.1:9", seconds=1):
             pass
-    with pytest.raises(ConnectionError, match="expected a scheduler at nowhere"):
-        with on_cluster("nowhere", seconds=1):
-            pass
+    for odd in ("nowhere", "localhost:noport", "tls://127.0.0.1:9"):
+        with pytest.raises(ConnectionError, match=f"expected a scheduler at {odd}, none answered"):
+            with on_cluster(odd, seconds=1):
+                pass
     with pytest.raises(ConnectionError, match="expected 3 workers at .*, got 2: start some with `dask worker"):
         with on_cluster(cluster, workers=3, seconds=1):
             pass

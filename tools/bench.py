@@ -26,7 +26,7 @@ import time
 from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -41,6 +41,7 @@ from mnist_nb.loaders import adam, as_rows, holdout_splitter, memory_dataloaders
 from mnist_nb.results import write_results
 from mnist_nb.settings import Settings
 from mnist_nb.speed import ACCURATE, FAST, FURTHER, ONE_EPOCH, Recipe, bfloat16_autocast, train_recipe
+from mnist_nb.workers import repeat
 
 OUT = Path(__file__).resolve().parents[1] / "mnist_nb" / "assets" / "benchmarks"
 
@@ -236,15 +237,12 @@ def elastic(x, rng, alpha=17.0, sigma=4):
     return moved.contiguous(memory_format=torch.channels_last)
 
 
-@cache
-def teacher():
-    return load_cnn().to(memory_format=torch.channels_last)
-
-
 def distilled(model, x, y, recipe, heat=3.0):
     "Half of the loss from the network that ships: its mean scores for five looks, softened (Hinton and others 2015)"
+    if "teacher" not in vars(model):  # beside the network, not one of its layers
+        vars(model)["teacher"] = load_cnn().to(memory_format=torch.channels_last)
     with torch.no_grad(), bfloat16_autocast():
-        looks = [teacher()(x.roll(by, (2, 3))) for by in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
+        looks = [vars(model)["teacher"](x.roll(by, (2, 3))) for by in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
     with bfloat16_autocast():
         scores = speed.pooled_first(model, x).float()
     soft = nn.functional.cross_entropy(scores / heat, (sum(looks).float() / (5 * heat)).softmax(1)) * heat**2
@@ -268,7 +266,10 @@ def by_command(processes, seed, limit, seen=FAST.seen, batch_size=FAST.batch_siz
     usual = dict(stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)})
     begun = time.time()
     runs = [subprocess.Popen([*command, "--seed", str(seed + 100 * k)], **usual) for k in range(copies)]
-    said = [json.loads(run.communicate()[0].splitlines()[-1]) for run in runs]
+    told = [run.communicate()[0].splitlines() for run in runs]
+    if any(run.returncode for run in runs):
+        raise RuntimeError(f"{' '.join(command)} failed; what it says of that is above")
+    said = [json.loads(lines[-1]) for lines in told]
     seconds = [run["ended"] - run["seconds"] - begun if start else run["seconds"] for run in said]
     return max(seconds), said[0]["correct"]
 
@@ -349,29 +350,36 @@ SEEDS = dict(race=10, slow=1, steps=5, ablation=10, ideas=10, accuracy=5, scalin
 FEWER = {"the tutorial": 2, "one pass, 50,000": 2, "torch.compile": 2}  # seeds of what takes long
 
 
+UNTIMED = {"accuracy"}  # only the answers count: one run on each core
+
+
+def run_one(name, contestant, seed, limit, where):
+    "Seconds and correct answers of one contestant"
+    run = partial(ours, contestant) if isinstance(contestant, Recipe) else contestant
+    return run(seed, limit, **where)
+
+
 def take_turns(part, limit, out, stored, minutes=None, **where):
     "Run everybody with seed 0, then everybody with seed 1, and so on, while there is time for a turn; store each turn"
-    # One after the other, ablation and ideas, too, and not through workers.repeat: side by side they slow one another.
+    # Where times are compared, each run has the machine to itself: side by side they would slow one another.
+    how = dict(n_jobs=-1) if part in UNTIMED else dict(n_jobs=1, threads=torch.get_num_threads())
     runs = stored.setdefault("runs", {name: dict(seconds=[], correct=[]) for name in TABLES[part]})
     seeds = SEEDS[part] if limit is None else 1
     left = range(max(len(r["seconds"]) for r in runs.values()), seeds)
     if left:
-        train_recipe(
-            Recipe(seen=limit or 12_800), **where
-        )  # not timed: whatever trains first in a process takes longer
+        # Not timed: whatever trains first in a process takes longer
+        train_recipe(Recipe(seen=limit or 12_800), **where)
     longest, begun = 0.0, time.perf_counter()
     for seed in left:
         start = time.perf_counter()
         if minutes and start + longest > begun + 60 * minutes:
             print(f"{part}: the time is up before seed {seed}; the same command goes on from there")
             break
-        for name, contestant in TABLES[part].items():
-            if seed < FEWER.get(name, seeds):
-                run = partial(ours, contestant) if isinstance(contestant, Recipe) else contestant
-                seconds, correct = run(seed, limit, **where)
-                print(f"seed {seed}  {name:30} {seconds:6.1f} s  {correct:,} correct", flush=True)
-                runs[name]["seconds"].append(round(seconds, 3))
-                runs[name]["correct"].append(correct)
+        turn = [(name, c, seed, limit, where) for name, c in TABLES[part].items() if seed < FEWER.get(name, seeds)]
+        for (name, *_), (seconds, correct) in repeat(run_one, turn, **how):
+            print(f"seed {seed}  {name:30} {seconds:6.1f} s  {correct:,} correct", flush=True)
+            runs[name]["seconds"].append(round(seconds, 3))
+            runs[name]["correct"].append(correct)
         write_results(stored, out)
         longest = max(longest, time.perf_counter() - start)
 
@@ -441,12 +449,13 @@ def main():
     elsewhere = dict(device=device) if device != "cpu" else {}
     args.out.mkdir(parents=True, exist_ok=True)
     # What the seconds hold for. bfloat16 is fast with some instructions only.
-    machine = dict(cnn.versions(device), threads=torch.get_num_threads(), system=platform.system())
+    machine = dict(cnn.versions(device), threads=1, system=platform.system())
     machine["instructions"] = torch.backends.cpu.get_cpu_capability()
     for part in args.parts or parts:
         out = args.out / f"{'-'.join([part, *elsewhere.values()])}.json"
         # A recipe is stored with its part: another one is another contestant.
         recipes = {name: asdict(c) for name, c in TABLES.get(part, {}).items() if isinstance(c, Recipe)}
+        machine["threads"] = 1 if part in UNTIMED else torch.get_num_threads()
         new = dict(machine=machine, images=args.limit or 10_000, recipes=recipes)
         new = json.loads(json.dumps(new))
         stored = json.loads(out.read_text(encoding="utf-8")) if out.is_file() and not args.anew else {}

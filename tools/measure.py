@@ -1,13 +1,13 @@
 """Measure what the package stores in mnist_nb/assets/ and chapter 10 shows.
 
-python tools/measure.py [METHOD ...]        run what is missing in runs/ (of these methods, or of all), then write
-                                            results.json from all runs
+python tools/measure.py [METHOD ...]        run what is missing in runs/, of these methods; of all, and write
+                                            results.json from them, if none is named
 python tools/measure.py weights [SEED ...]  train the accurate recipe for these seeds: the first seed's network ships,
                                             and all of them make the card's interval. Each seed is stored when it is
                                             done, and none is trained again that is stored for the same recipe: delete
                                             runs/cnn_accurate.json to begin anew. About ten minutes a seed
 python tools/measure.py handwriting [FOLDER] [SEED ...]
-                                            teach the shipped network the styles of appendix 92, with five seeds: the
+                                            teach the shipped network the styles of appendix 92, with each SEED: the
                                             first one's network ships, with a card. FOLDER holds real pictures to count
                                             on: its manifest.csv gives the file, label and kind of each, and why it is
                                             hard. Each seed is stored in the card when it and the first one are done;
@@ -98,16 +98,17 @@ def train_weights(seeds, jobs=None):
     folder, path = ASSETS / "runs", ASSETS / "weights" / "mnist_cnn.json"
     runs, shifted = (stored_runs(name, folder) for name in (SHIPPED, SHIFTED))
     card = json.loads(path.read_text(encoding="utf8")) if path.is_file() else {}
-    missing = [(seed,) for seed in seeds if seed not in runs or seed not in shifted]
+    made = card.get("seed") == seeds[0]  # the weights are this seed's
+    missing = [(s,) for s in seeds if s not in runs or s not in shifted or (s == seeds[0] and not made)]
     for (seed,), (runs[seed], shifted[seed], model) in repeat(train_seed, missing, jobs):
         print({key: value for key, value in runs[seed].items() if key != "answers"}, flush=True)
         if seed == seeds[0]:
             card = dict(seed=seed, temperature=calibrate(model), versions=versions())
             save_weights(model, ASSETS / "weights" / "mnist_cnn.safetensors")
+        if seeds[0] in runs and card.get("seed") == seeds[0]:
+            score_weights(path, card, [runs[s] for s in seeds if s in runs])
         for name, done in {SHIFTED: shifted, SHIPPED: runs}.items():
             store_runs(folder / f"{name}.json", {s: done[s] for s in dict.fromkeys([*seeds, *done]) if s in done})
-        if seeds[0] in runs:
-            score_weights(path, card, [runs[s] for s in seeds if s in runs])
     score_weights(path, card, [runs[s] for s in seeds])
 
 
@@ -247,24 +248,27 @@ def main():
     if what == ["plain"]:
         return train_plain()
     if what[:1] == ["pictures"]:
-        return count_again(*what[1:])
+        if len(what) != 2:
+            parser.error("pictures needs one FOLDER")
+        return count_again(what[1])
     seeds = [int(word) for word in what[1:] if word.isdecimal()] or [*METHODS[SHIPPED].seeds]
     others = [word for word in what if not word.isdecimal()]
     if others == ["weights"]:
-        task = partial(train_weights, seeds, args.jobs)
+        tasks = [partial(train_weights, seeds, args.jobs)]
     elif others[:1] == ["handwriting"] and len(others) < 3:
-        task = partial(teach_handwriting, seeds, args.jobs, *others[1:])
+        tasks = [partial(teach_handwriting, seeds, args.jobs, *others[1:])]
     elif unknown := set(what) - set(METHODS):
         parser.error(f"METHOD must be one of {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
     else:
-        task = partial(load_or_run_many, what or METHODS, folder=ASSETS / "runs", n_jobs=args.jobs)
+        tasks = [partial(load_or_run_many, what or METHODS, folder=ASSETS / "runs", n_jobs=args.jobs)]
+    if others in ([], ["weights"]):
+        tasks.append(lambda: write_results(collect_results(ASSETS / "runs"), ASSETS / "results.json"))
     try:
         with on_cluster(args.scheduler) if args.scheduler else nullcontext():
-            task()
-    except (ValueError, RuntimeError, OSError) as error:
+            for task in tasks:
+                task()
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
         sys.exit(str(error))
-    if others in ([], ["weights"]):
-        write_results(collect_results(ASSETS / "runs"), ASSETS / "results.json")
 
 
 if __name__ == "__main__":
