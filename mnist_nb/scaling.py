@@ -63,8 +63,8 @@ def _team(device):
                                   'pip install "mnist_nb[scaling]"') from e
     processes = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
     if where.type == 'cuda' and processes > (gpus := torch.cuda.device_count()):
-        raise RuntimeError(f'expected a GPU for each process, got {processes} processes '
-                           f'and {gpus} GPUs: start fewer')
+        raise RuntimeError(f'expected a GPU for each process, got {processes} '
+                           f'processes and {gpus} GPUs: start fewer')
     # The first device asked for would stay the whole process's.
     known = PartialState._shared_state.get('device')
     if known and known.type != where.type and not torch.distributed.is_initialized():
@@ -242,7 +242,8 @@ def _train_as_said(args):
     parser.add_argument('--seen', type=int, help='images seen, if not as in the recipe')
     parser.add_argument('--batch-size', type=int, help='if not as in the recipe')
     said = parser.parse_args(args)
-    changes = {k: v for k in ('seen', 'batch_size') if (v := getattr(said, k)) is not None}
+    changes = {k: v for k in ('seen', 'batch_size')
+               if (v := getattr(said, k)) is not None}
     recipe = replace(recipes[said.recipe], **changes)
     # Whatever trains first in a process takes longer: torch imports what it needs
     speed.train_recipe(replace(recipe, seen=recipe.batch_size), device=said.device)

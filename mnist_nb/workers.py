@@ -28,9 +28,9 @@ def repeat(
     threads:int=1,         # of each call: its last digits depend on them
 ) -> Iterator[tuple]:      # (arguments, result), in the order in which they end
     """Call a function many times, in `n_jobs` processes or, inside `on_cluster`, by all
-    its workers. Calls whose worker was killed are made again. `ValueError` for 0
-    processes, `RuntimeError` where workers keep being killed, or have another version of
-    the library or torch. An error of the function ends it."""
+    its workers. Calls whose worker was killed are made again. An error of the function
+    ends it. `ValueError` for 0 processes, `RuntimeError` where workers keep being
+    killed, or have another version of the library or torch."""
     if n_jobs == 0:
         raise ValueError('n_jobs must be the number of processes, or -1 for one on '
                          'each core, got 0')
@@ -55,9 +55,10 @@ def repeat(
                     'runs left: too little memory? Try a smaller n_jobs') from e
         except Exception as e:
             if type(e).__name__ != 'KilledWorker': raise
-            raise RuntimeError(f'the workers of the cluster that made one call were '
-                               f'killed, with {len(left)} runs left: too little memory? '
-                               f"See the scheduler's log") from e
+            raise RuntimeError(
+                'the workers of the cluster that made one call were killed, with '
+                f"{len(left)} runs left: too little memory? See the scheduler's log"
+            ) from e
 
 # %% ../nbs/99_workers.ipynb #c008
 _ATTEMPTS = 3  # how often in a row workers may be killed without a job done
