@@ -12,10 +12,13 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -204,13 +207,26 @@ def launch(
                 rdzv_backend='c10d', rdzv_endpoint='localhost:0',
                 local_addr='localhost', max_restarts=0, start_method='spawn',
                 logs_specs=DefaultLogsSpecs(log_dir=logs, redirects=Std.ALL))
-            try: return elastic_launch(config, _call)(function, args, kwargs)[0]
+            try:
+                with _handlers_kept():
+                    return elastic_launch(config, _call)(function, args, kwargs)[0]
             except ChildFailedError as e:
                 # A new launcher: one that restarts keeps addresses from before
                 if left: continue
                 rank, failure = e.get_first_failure()
                 raise RuntimeError(f'process {rank} of {processes} failed: '
                                    f'{_first_line(failure.message)}') from None
+
+@contextmanager
+def _handlers_kept():
+    "Put back how this process answers to signals: torch's launcher sets it and leaves it"
+    known = [getattr(signal, name, None)
+             for name in ('SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT')]
+    before = {number: signal.getsignal(number) for number in known if number}
+    try: yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items(): signal.signal(number, handler)
 
 def _call(function, args, kwargs):
     result = function(*args, **kwargs)

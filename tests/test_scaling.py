@@ -114,8 +114,10 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
 
 
 def test_what_fails_in_a_process_is_said_in_one_sentence():
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(RuntimeError, match="^process 0 of 1 failed: ValueError: expected 0 < batch_size <= seen"):
         scaling.launch(1, train_distributed, replace(TINY, seen=1))
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
 def test_the_first_device_does_not_stay(monkeypatch):
