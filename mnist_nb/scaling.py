@@ -219,7 +219,7 @@ def launch(
 
 @contextmanager
 def _handlers_kept():
-    "Put back how this process answers to signals: torch's launcher sets it and leaves it"
+    "Put back what this process does at signals: torch's launcher changes that"
     known = [getattr(signal, name, None)
              for name in ('SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT')]
     before = {number: signal.getsignal(number) for number in known if number}

@@ -52,7 +52,7 @@ def test_another_seed_lands_where_one_more_run_is_expected(name):
 def test_an_interrupted_write_or_run_leaves_what_was_there(tmp_path, monkeypatch):
     path, run = tmp_path / "results.json", results.load_or_run("cnn_fast", seeds=(0,))[0]
 
-    def stopped_at_two(name, seed):
+    def stopped_at_two(name, seed, device="cpu"):
         if seed == 2:
             raise KeyboardInterrupt
         return {**run, "seed": seed}, None
