@@ -281,4 +281,5 @@ def _train_as_said(args):
                           **{name: count(*pair) for name, pair in sets.items()})))
 
 # %% ../nbs/11_scaling.ipynb #c037
-if __name__ == '__main__': _main()
+# Not in a notebook, which is '__main__' as well
+if __name__ == '__main__' and '__file__' in globals(): _main()
