@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from run import ROOT
 NOT_SOURCE = (".git", ".venv", "_docs*", "_proc", "_course", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # what no program can catch, where there is such a signal
 # What takes longest
 FIRST = ("test_runs[09", "test_runs[06", "test_pages", "test_places", "test_runs", "test_bench", "test_package")
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from accelerate.state import PartialState
 
-from conftest import slow
+from conftest import KILL, slow
 from mnist_nb import scaling
 from mnist_nb.cnn import MnistCNN, load_cnn
 from mnist_nb.scaling import _main, train_distributed
@@ -51,7 +51,7 @@ def train_and_die_once(mark, victim, **how):
         steps.append(1)
         if len(steps) == 6 and team.process_index == victim and not mark.exists():
             mark.touch()
-            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+            os.kill(os.getpid(), KILL)
         backward(run, team, loss, batch)
 
     scaling._divided_backward = unplugged

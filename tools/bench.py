@@ -449,14 +449,14 @@ def main():
     elsewhere = dict(device=device) if device != "cpu" else {}
     args.out.mkdir(parents=True, exist_ok=True)
     # What the seconds hold for. bfloat16 is fast with some instructions only.
-    machine = dict(cnn.versions(device), threads=1, system=platform.system())
+    machine = dict(cnn.versions(device), system=platform.system())
     machine["instructions"] = torch.backends.cpu.get_cpu_capability()
     for part in args.parts or parts:
         out = args.out / f"{'-'.join([part, *elsewhere.values()])}.json"
         # A recipe is stored with its part: another one is another contestant.
         recipes = {name: asdict(c) for name, c in TABLES.get(part, {}).items() if isinstance(c, Recipe)}
-        machine["threads"] = 1 if part in UNTIMED else torch.get_num_threads()
-        new = dict(machine=machine, images=args.limit or 10_000, recipes=recipes)
+        threads = 1 if part in UNTIMED else torch.get_num_threads()
+        new = dict(machine=dict(machine, threads=threads), images=args.limit or 10_000, recipes=recipes)
         new = json.loads(json.dumps(new))
         stored = json.loads(out.read_text(encoding="utf-8")) if out.is_file() and not args.anew else {}
         same = all(stored.get(key) == value for key, value in new.items())

@@ -29,7 +29,6 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +92,11 @@ def train_seed(seed):
     return run, judge_fitted(SHIFTED, seed, looks, run["train_seconds"]), fitted.model
 
 
+def in_order(runs, seeds):
+    "Runs by their seeds: first those asked for, in that order"
+    return {seed: runs[seed] for seed in dict.fromkeys([*seeds, *runs]) if seed in runs}
+
+
 def train_weights(seeds, jobs=None):
     "Train once for each seed; write runs, weights and the card that says how they were made and score."
     folder, path = ASSETS / "runs", ASSETS / "weights" / "mnist_cnn.json"
@@ -108,7 +112,7 @@ def train_weights(seeds, jobs=None):
         if seeds[0] in runs and card.get("seed") == seeds[0]:
             score_weights(path, card, [runs[s] for s in seeds if s in runs])
         for name, done in {SHIFTED: shifted, SHIPPED: runs}.items():
-            store_runs(folder / f"{name}.json", {s: done[s] for s in dict.fromkeys([*seeds, *done]) if s in done})
+            store_runs(folder / f"{name}.json", in_order(done, seeds))
     score_weights(path, card, [runs[s] for s in seeds])
 
 
@@ -213,7 +217,7 @@ def teach_handwriting(seeds, jobs=None, folder=None):
             card |= describe_taught(seed, runs[seed], model, sets, folder)
             save_weights(model, HANDWRITING.with_suffix(".safetensors"))
         if seeds[0] in runs:
-            done = {s: runs[s] for s in dict.fromkeys([*seeds, *runs]) if s in runs}
+            done = in_order(runs, seeds)
             columns = {key: [run[key] for run in done.values()] for key in runs[seed]}
             write_card(HANDWRITING, card | dict(seeds=dict(seeds=[*done], **columns)))
 
@@ -251,22 +255,23 @@ def main():
         if len(what) != 2:
             parser.error("pictures needs one FOLDER")
         return count_again(what[1])
-    seeds = [int(word) for word in what[1:] if word.isdecimal()] or [*METHODS[SHIPPED].seeds]
-    others = [word for word in what if not word.isdecimal()]
-    if others == ["weights"]:
-        tasks = [partial(train_weights, seeds, args.jobs)]
-    elif others[:1] == ["handwriting"] and len(others) < 3:
-        tasks = [partial(teach_handwriting, seeds, args.jobs, *others[1:])]
-    elif unknown := set(what) - set(METHODS):
+    word, methods = (what[0], []) if what[:1] in (["weights"], ["handwriting"]) else (None, what)
+    seeds = [int(arg) for arg in what[1:] if arg.isdecimal()] or [*METHODS[SHIPPED].seeds]
+    folders = [arg for arg in what[1:] if not arg.isdecimal()]
+    if (word == "weights" and folders) or (word == "handwriting" and len(folders) > 1):
+        wanted = "SEED ..." if word == "weights" else "[FOLDER] [SEED ...]"
+        parser.error(f"expected {wanted} after {word}, got {' '.join(what[1:])}")
+    if unknown := set(methods) - set(METHODS):
         parser.error(f"METHOD must be one of {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
-    else:
-        tasks = [partial(load_or_run_many, what or METHODS, folder=ASSETS / "runs", n_jobs=args.jobs)]
-    if others in ([], ["weights"]):
-        tasks.append(lambda: write_results(collect_results(ASSETS / "runs"), ASSETS / "results.json"))
     try:
         with on_cluster(args.scheduler) if args.scheduler else nullcontext():
-            for task in tasks:
-                task()
+            if word == "handwriting":
+                return teach_handwriting(seeds, args.jobs, *folders)
+            if word == "weights":
+                train_weights(seeds, args.jobs)
+            load_or_run_many(methods or METHODS, folder=ASSETS / "runs", n_jobs=args.jobs)
+            if not methods:
+                write_results(collect_results(ASSETS / "runs"), ASSETS / "results.json")
     except (ValueError, RuntimeError, OSError, ImportError) as error:
         sys.exit(str(error))
 
